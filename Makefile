@@ -44,6 +44,9 @@ check: build $(VENV)/.check  ## linters, types and the source rules
 bench: build  ## the benchmarks
 	$(PY) -m bench $(ARGS)
 
+lists:  ## write the file lists in src/peromq/**/meson.build from the tree
+	$(PYTHON) tools/meson_lists.py --write
+
 clean:  ## remove what was built, the environments included
 	rm -rf build dist .venv* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

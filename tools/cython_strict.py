@@ -8,6 +8,7 @@ GIL back to look for an exception as a "performance hint", which not even -Werro
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 FATAL = re.compile(r"^(performance hint|warning): ", re.MULTILINE)
 
@@ -20,6 +21,8 @@ def main(arguments: list[str]) -> int:
     sys.stderr.write(run.stderr)
     if run.returncode == 0 and (found := FATAL.search(run.stdout + run.stderr)):
         print(f"cython_strict: a {found[1]} is an error here", file=sys.stderr)
+        if "-o" in arguments:  # left in place, it would look up to date to the next build
+            Path(arguments[arguments.index("-o") + 1]).unlink(missing_ok=True)
         return 1
     return run.returncode
 
