@@ -1,0 +1,21 @@
+"""ZMTP handshakes without I/O: bytes in, bytes and facts about the peer out.
+
+Everything a stranger can send before the connection is ready is parsed here, in plain Python.
+Nothing in this package knows sockets, threads, clocks or randomness; what it needs of them are
+arguments. `handshake.Handshake` is the way in; the other modules are its parts, bottom up:
+`errors`, `compatibility`, `greeting`, `framing`, `commands`, `mechanisms`.
+"""
+
+from .errors import ProtocolError, ProtocolErrorCode
+from .handshake import Handshake, PeerInfo
+from .mechanisms import Mechanism
+from .mechanisms.null import NullMechanism
+
+__all__ = [
+    "Handshake",
+    "Mechanism",
+    "NullMechanism",
+    "PeerInfo",
+    "ProtocolError",
+    "ProtocolErrorCode",
+]

@@ -1,0 +1,86 @@
+"""Bodies of handshake commands and the metadata in them (RFC 37, commands and metadata).
+
+command  = name-size(1) name data
+metadata = *( name-size(1) name value-size(4) value )
+"""
+
+from collections.abc import Iterable
+
+from .errors import ProtocolError, ProtocolErrorCode
+
+READY = b"\x05READY"
+ERROR = b"\x05ERROR"
+
+_MAX_NAME = 255
+_MAX_VALUE = 2**31 - 1
+
+
+def build_metadata(properties: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The metadata block with these properties in this order.
+
+    Raises ValueError for a name not of 1..255 octets or a value of more than 2**31 - 1.
+    """
+    block = bytearray()
+    for name, value in properties:
+        if not 1 <= len(name) <= _MAX_NAME:
+            raise ValueError(f"metadata name of {len(name)} octets, must be 1 to {_MAX_NAME}")
+        if len(value) > _MAX_VALUE:
+            raise ValueError(f"metadata value of {len(value)} octets, at most {_MAX_VALUE}")
+        block.append(len(name))
+        block += name
+        block += len(value).to_bytes(4, "big")
+        block += value
+    return bytes(block)
+
+
+def parse_metadata(block: bytes) -> list[tuple[bytes, bytes]]:
+    """The properties in wire order, repeated names included; an empty name is let through.
+
+    Raises ProtocolError if a property is cut short, which includes any trailing octet.
+    """
+    properties = []
+    position = 0
+    while position < len(block):
+        name, position = _take(block, position, 1)
+        value, position = _take(block, position, 4)
+        properties.append((name, value))
+    return properties
+
+
+def build_ready(metadata: bytes) -> bytes:
+    """READY with a metadata block."""
+    return READY + metadata
+
+
+def build_error(reason: str) -> bytes:
+    """ERROR with a reason of at most 255 ASCII characters; "300", "400", "500" mean ZAP's."""
+    text = reason.encode("ascii")
+    if len(text) > 255:
+        raise ValueError("ERROR reason is longer than 255 octets")
+    return ERROR + bytes((len(text),)) + text
+
+
+def parse_error(body: bytes) -> ProtocolError:
+    """The exception that an ERROR command amounts to; a malformed one has its own code.
+
+    Octets behind the reason are ignored, as libzmq does.
+    """
+    data = body[len(ERROR) :]
+    if not data or len(data) - 1 < data[0]:
+        return ProtocolError(
+            "malformed ERROR command", ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_ERROR
+        )
+    reason = data[1 : 1 + data[0]]
+    return ProtocolError(
+        f"peer refused the connection: {reason.decode('ascii', 'backslashreplace')!r}",
+        auth_status=int(reason) if reason in (b"300", b"400", b"500") else None,
+    )
+
+
+def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
+    """A size of `size_octets` and that many octets from `position`; also where they end."""
+    start = position + size_octets
+    end = start + int.from_bytes(block[position:start], "big")
+    if start > len(block) or end > len(block):
+        raise ProtocolError("metadata is cut short", ProtocolErrorCode.ZMTP_INVALID_METADATA)
+    return block[start:end], end

@@ -1,0 +1,258 @@
+"""One side of a ZMTP 3.x handshake, from the first octet to the peer's READY.
+
+Send schedule, the same as libzmq's, so that 1.0 and 2.0 peers can still be told apart in time:
+    at once                        signature (10 octets)
+    peer's signature is versioned  major version (1 octet)
+    peer's revision means 3.x      rest of the greeting (53 octets)
+    peer's 64 octets are in        what the mechanism wants sent
+    mechanism is done              nothing: traffic starts, and never earlier. libzmq takes a
+                                   frame behind our READY for a second one while it has not
+                                   sent its own, and closes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from .commands import build_metadata, parse_metadata
+from .compatibility import ANNOUNCES_ROUTING_ID, COMPATIBLE
+from .errors import ProtocolError, ProtocolErrorCode
+from .framing import command_limit, encode_command, take_frame
+from .greeting import (
+    GREETING_SIZE,
+    REVISION_END,
+    SIGNATURE_SIZE,
+    Dialect,
+    build_greeting,
+    detect_dialect,
+    detect_signature,
+    parse_mechanism,
+    parse_minor,
+)
+from .mechanisms import Mechanism
+
+_SOCKET_TYPE = "Socket-Type"
+_IDENTITY = "Identity"
+# Message properties that are our own knowledge. A peer's metadata must not be able to fake them.
+_LOCAL_PROPERTIES = frozenset({"User-Id", "Peer-Address"})
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """What the handshake found out about the peer."""
+
+    minor: int
+    """ZMTP 3 minor version of this link, 0 or 1 (subscriptions are messages or commands)."""
+    socket_type: str
+    """As announced, e.g. "DEALER"; empty if the peer did not say."""
+    routing_id: bytes
+    """As announced; empty if none. Not validated: ZMTP sets no limit on receipt."""
+    properties: dict[str, str]
+    """All metadata, first value of each name, and what the mechanism added. Octets that are not
+    UTF-8 appear as surrogate escapes (PEP 383)."""
+
+
+class _State(Enum):
+    SIGNATURE = auto()
+    REVISION = auto()
+    GREETING = auto()
+    COMMANDS = auto()
+    ESTABLISHED = auto()
+    FAILED = auto()
+
+
+class Handshake:
+    """Bytes in by `receive_data`, bytes out by `data_to_send`, until `done`.
+
+    After each receive_data the owner sends what data_to_send gives, then looks at done.
+
+    socket_type: ours, e.g. "PUB". routing_id: option ROUTING_ID, at most 255 octets.
+    max_msg_size: option MAXMSGSIZE in octets, negative for unlimited; it holds for handshake
+    commands too. metadata: option METADATA, names and values; the first value of a name wins.
+    Raises ValueError for arguments that cannot be put on the wire.
+    """
+
+    def __init__(
+        self,
+        *,
+        socket_type: str,
+        mechanism: Mechanism,
+        routing_id: bytes = b"",
+        max_msg_size: int = -1,
+        metadata: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        if socket_type not in COMPATIBLE:
+            raise ValueError(f"unknown socket type {socket_type!r}")
+        if len(routing_id) > 255:
+            raise ValueError(f"routing id of {len(routing_id)} octets, at most 255 are allowed")
+        self.mechanism = mechanism
+        self._socket_type = socket_type
+        self._metadata = _own_metadata(socket_type, routing_id, metadata)
+        self._limit = command_limit(max_msg_size)
+        self._greeting = build_greeting(mechanism.name, len(routing_id))
+        self._outgoing = bytearray(self._greeting[:SIGNATURE_SIZE])
+        self._incoming = bytearray()
+        self._minor = 0
+        self._properties: dict[str, bytes] = {}
+        self._state = _State.SIGNATURE
+
+    @property
+    def done(self) -> bool:
+        """Both sides are ready and data_to_send has given out all of ours: traffic may start."""
+        return self._state is _State.ESTABLISHED and not self._outgoing
+
+    @property
+    def peer(self) -> PeerInfo:
+        """Facts about the peer. Raises RuntimeError before both sides are ready."""
+        if self._state is not _State.ESTABLISHED:
+            raise RuntimeError("the handshake is not done")
+        properties = {
+            name: _text(value)
+            for name, value in self._properties.items()
+            if name not in _LOCAL_PROPERTIES
+        }
+        return PeerInfo(
+            minor=self._minor,
+            socket_type=properties.get(_SOCKET_TYPE, ""),
+            routing_id=self._properties.get(_IDENTITY, b""),
+            properties=properties | dict(self.mechanism.properties),
+        )
+
+    @property
+    def leftover(self) -> bytes:
+        """Octets received behind the handshake: the beginning of the peer's traffic."""
+        return bytes(self._incoming) if self._state is _State.ESTABLISHED else b""
+
+    def data_to_send(self) -> bytes:
+        """Drain what is to be written now. Also to be called when a mechanism got its verdict."""
+        self._send_commands()
+        data = bytes(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets from the peer. Raises ProtocolError, from then on at each call.
+
+        Keeps no more than one incomplete greeting or command; behind the handshake, everything.
+        """
+        self._raise_if_failed()
+        self._incoming += data
+        try:
+            while self._advance():
+                pass
+        except ProtocolError:
+            self._fail()
+            raise
+
+    def receive_eof(self) -> None:
+        """The peer closed. Raises ProtocolError with retry set, unless both sides were ready."""
+        self._raise_if_failed()
+        if self._state is not _State.ESTABLISHED:
+            self._fail()
+            raise ProtocolError("peer closed the connection during the handshake", retry=True)
+
+    def _raise_if_failed(self) -> None:
+        if self._state is _State.FAILED:
+            raise ProtocolError("the handshake has already failed")
+
+    def _fail(self) -> None:
+        self._state = _State.FAILED
+        self._incoming.clear()
+
+    def _advance(self) -> bool:
+        """Take one step if enough octets are in; False when not."""
+        match self._state:
+            case _State.SIGNATURE:
+                return self._read_signature()
+            case _State.REVISION:
+                return self._read_revision()
+            case _State.GREETING:
+                return self._read_greeting()
+            case _State.COMMANDS:
+                return self._read_command()
+            case _:
+                return False
+
+    def _read_signature(self) -> bool:
+        versioned = detect_signature(self._incoming)
+        if versioned is None:
+            return False
+        if not versioned:
+            raise _unsupported(Dialect.ZMTP_1_0)
+        self._outgoing += self._greeting[SIGNATURE_SIZE:REVISION_END]
+        self._state = _State.REVISION
+        return True
+
+    def _read_revision(self) -> bool:
+        dialect = detect_dialect(self._incoming)
+        if dialect is None:
+            return False
+        if dialect is not Dialect.ZMTP_3:
+            raise _unsupported(dialect)
+        self._outgoing += self._greeting[REVISION_END:]
+        self._state = _State.GREETING
+        return True
+
+    def _read_greeting(self) -> bool:
+        if len(self._incoming) < GREETING_SIZE:
+            return False
+        self._minor = parse_minor(self._incoming)
+        theirs = parse_mechanism(self._incoming)
+        if theirs != self.mechanism.name:
+            raise ProtocolError(
+                f"our mechanism is {self.mechanism.name}, the peer's is {theirs!r}",
+                ProtocolErrorCode.ZMTP_MECHANISM_MISMATCH,
+            )
+        del self._incoming[:GREETING_SIZE]
+        self._state = _State.COMMANDS
+        self.mechanism.start(self._metadata)
+        self._send_commands()
+        return True
+
+    def _read_command(self) -> bool:
+        body = take_frame(self._incoming, self._limit)
+        if body is None:
+            return False
+        metadata = self.mechanism.receive_command(body)
+        if metadata is not None:
+            self._read_metadata(metadata)
+        self._send_commands()
+        return True
+
+    def _read_metadata(self, metadata: bytes) -> None:
+        for raw_name, value in parse_metadata(metadata):
+            name = _text(raw_name)
+            if name == _SOCKET_TYPE and _text(value) not in COMPATIBLE[self._socket_type]:
+                raise ProtocolError(
+                    f"{self._socket_type} cannot talk to {_text(value)!a}",
+                    ProtocolErrorCode.ZMTP_INVALID_METADATA,
+                )
+            self._properties.setdefault(name, value)
+
+    def _send_commands(self) -> None:
+        if self._state is not _State.COMMANDS:
+            return
+        while (body := self.mechanism.next_command()) is not None:
+            self._outgoing += encode_command(body)
+        if self.mechanism.done:
+            self._state = _State.ESTABLISHED
+
+
+def _own_metadata(
+    socket_type: str, routing_id: bytes, metadata: Sequence[tuple[str, bytes]]
+) -> bytes:
+    """Socket-Type, then Identity where the type has one, then the application's by name."""
+    properties = [(_SOCKET_TYPE.encode(), socket_type.encode())]
+    if socket_type in ANNOUNCES_ROUTING_ID:
+        properties.append((_IDENTITY.encode(), routing_id))
+    # Reversed, so that the first value of a name is the last one written to the dict.
+    application = {name.encode(): value for name, value in reversed(metadata)}
+    return build_metadata(properties + sorted(application.items()))
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _unsupported(dialect: Dialect) -> ProtocolError:
+    return ProtocolError(f"peer does not speak ZMTP 3: {dialect.value}")

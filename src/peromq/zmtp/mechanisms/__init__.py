@@ -1,0 +1,45 @@
+"""Security mechanisms: the command exchange between greeting and traffic.
+
+A mechanism object serves one side of one connection. It sees command bodies only; framing,
+greeting and metadata belong to `handshake.Handshake`, which drives it so:
+
+    start(our metadata)
+    repeat:  send next_command() until it gives None
+             stop if done
+             receive_command(body of the peer's next command)
+
+Each mechanism has its role, keys and randomness as constructor arguments. One that must ask a
+third party (ZAP) has next_command() give None meanwhile; its owner tells it the verdict, then
+calls the handshake's data_to_send() as usual. Nothing in the driver needs to know.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Mechanism(Protocol):
+    """One side of the exchange."""
+
+    @property
+    def name(self) -> str:
+        """As in the greeting: NULL, PLAIN, CURVE or GSSAPI."""
+
+    @property
+    def done(self) -> bool:
+        """Both sides have all they need; what follows on the wire is traffic."""
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """What authentication found out about the peer (User-Id, ZAP metadata)."""
+
+    def start(self, metadata: bytes) -> None:
+        """Greetings are exchanged and agree; `metadata` is what to tell the peer of us."""
+
+    def next_command(self) -> bytes | None:
+        """Body of the next command to send, or None if there is nothing to say now."""
+
+    def receive_command(self, body: bytes) -> bytes | None:
+        """Take the peer's next command; returns the metadata block if it carried one.
+
+        Raises ProtocolError if the command is wrong, unexpected or a refusal.
+        """
