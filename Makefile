@@ -12,6 +12,7 @@ ARGS   ?=
 
 PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip --disable-pip-version-check --quiet
+CYTHON  := $(abspath $(PY)) $(abspath tools/cython_strict.py)
 # Two `make`s at once may want the same environment: the second waits.
 LOCK    := $(if $(shell command -v flock),flock $(VENV).lock,)
 SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_strict.py tools/version.py) \
@@ -20,7 +21,7 @@ SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench clean lists
+.PHONY: help build demo test check bench asan tsan lists clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -43,6 +44,34 @@ check: build $(VENV)/.check  ## linters, types and the source rules
 
 bench: build  ## the benchmarks
 	$(PY) -m bench $(ARGS)
+
+# --- sanitizers: a build and an install directory each; PYTHONPATH puts the latter before $(VENV)'s peromq.
+# The runtime must be in the process before Python is, hence LD_PRELOAD; libstdc++ goes along, because Python does
+# not link it and the runtimes look for __cxa_throw when they start. --capture=sys: the reports go to descriptor 2. PYTHONMALLOC=malloc: pymalloc would hide
+# overruns inside its arenas. No leak check: CPython keeps objects until the process ends, all would be reported.
+SANITIZED  ?= $(wildcard tests/_core tests/contracts)
+runtime     = $(shell $(or $(CXX),c++) -print-file-name=$(1))
+# libtsan wants its address ranges free, which strong address randomization does not promise. Some containers forbid
+# to switch it off; then we try without.
+NO_ASLR    := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+SAN_PYTEST  = PYTHONMALLOC=malloc PYTHONPATH=$(abspath $(BUILD)-$@/site) $(PY) -X faulthandler -m pytest -q -p no:cacheprovider --capture=sys \
+              --timeout=300 -o faulthandler_timeout=240 $(SANITIZED) -m "not no_sanitizer" $(ARGS)
+
+asan: $(BUILD)-asan/.installed  ## the data plane's tests under AddressSanitizer and UBSan
+	LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libubsan.so) $(call runtime,libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(SAN_PYTEST)
+
+tsan: $(BUILD)-tsan/.installed  ## the data plane's tests under ThreadSanitizer
+	LD_PRELOAD="$(call runtime,libtsan.so) $(call runtime,libstdc++.so)" \
+	    TSAN_OPTIONS=suppressions=tools/tsan.supp:history_size=4:second_deadlock_stack=1 $(NO_ASLR) env $(SAN_PYTEST)
+
+$(BUILD)-asan/.installed: SANITIZERS = address,undefined
+$(BUILD)-tsan/.installed: SANITIZERS = thread
+$(BUILD)-%/.installed: $(VENV)/.tools $(SOURCES)
+	@mkdir -p $(@D)
+	CYTHON="$(CYTHON)" $(LOCK) $(PIP) install --no-build-isolation --no-deps --upgrade --target=$(@D)/site \
+	    -Cbuild-dir=$(@D)/meson -Csetup-args=-Db_sanitize=$(SANITIZERS) -Csetup-args=-Dbuildtype=debugoptimized .
+	@touch $@
 
 lists:  ## write the file lists in src/peromq/**/meson.build from the tree
 	$(PYTHON) tools/meson_lists.py --write
@@ -70,6 +99,5 @@ $(VENV)/.check: $(VENV)/.tools
 # A plain install, not an editable one: an editable meson-python package rebuilds itself on import, and processes
 # that are started together (our tests do that) would then run ninja in the same directory at the same time.
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
-	CYTHON="$(abspath $(PY)) $(abspath tools/cython_strict.py)" \
-	    $(LOCK) $(PIP) install --no-build-isolation --no-deps --force-reinstall -Cbuild-dir=$(BUILD) .
+	CYTHON="$(CYTHON)" $(LOCK) $(PIP) install --no-build-isolation --no-deps --force-reinstall -Cbuild-dir=$(BUILD) .
 	@touch $@
