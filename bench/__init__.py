@@ -1,0 +1,1 @@
+"""The benchmark: PeroMQ against its peers, one command (``python -m bench``). See README.md."""

@@ -1,0 +1,119 @@
+"""Runs a case: contestants in turn, run by run, and the medians of it."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bench.case import Bar, Case, Entry, Sample, Settings
+from bench.contestants import Contestant
+from bench.crew import Crew, Failed, Unfit
+
+FEWEST = 200
+"""Messages in a run, however slow the contestant."""
+
+
+@dataclass
+class Column:
+    """What one entry of a case did."""
+
+    entry: Entry
+    samples: list[Sample] = field(default_factory=list)
+    trouble: str = ""
+    """Why there is no figure, or what went wrong beside it."""
+
+    def figures(self, metric: str) -> list[float]:
+        """The metric, run by run."""
+        return [sample.values[metric] for sample in self.samples if metric in sample.values]
+
+    def median(self, metric: str) -> float | None:
+        """The metric's median over the runs."""
+        figures = self.figures(metric)
+        return statistics.median(figures) if figures else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bar and how it went; figure None means it could not be judged."""
+
+    case: Case
+    bar: Bar
+    figure: float | None
+    reason: str = ""
+
+    @property
+    def word(self) -> str:
+        """PASS, FAIL, or - when it could not be judged."""
+        if self.figure is None:
+            return "-"
+        return "PASS" if self.bar.passes(self.figure) else "FAIL"
+
+
+@dataclass
+class Outcome:
+    """A case after its runs."""
+
+    case: Case
+    columns: list[Column]
+
+    def column(self, label: str) -> Column | None:
+        """The entry of that label, if it took part."""
+        return next((c for c in self.columns if c.entry.label == label), None)
+
+    def verdicts(self) -> list[Verdict]:
+        """Every bar of the case."""
+        return [self._judge(bar) for bar in self.case.bars]
+
+    def _judge(self, bar: Bar) -> Verdict:
+        values = []
+        for label in (bar.ours, bar.theirs) if bar.theirs else (bar.ours,):
+            column = self.column(label)
+            median = column.median(bar.metric) if column else None
+            if median is None:
+                return Verdict(self.case, bar, None, f"no figure for {label}")
+            values.append(median)
+        ratio = values[0] / values[1] if bar.theirs else values[0]
+        return Verdict(self.case, bar, ratio)
+
+
+def run(
+    case: Case,
+    field: Mapping[str, Contestant],
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Outcome:
+    """All runs of a case, the contestants alternating and taking turns at going first."""
+    columns = [Column(entry) for entry in case.entries if entry.contestant in field]
+    for column in columns:
+        column.trouble = field[column.entry.contestant].missing
+    alive = [column for column in columns if not column.trouble]
+    counts = {column.entry.label: case.first_count for column in alive}
+    if case.most > case.first_count:
+        for column in alive:
+            progress(f"{case.scenario} {case.point}: {column.entry.label}, calibrating")
+            sample = _once(case, column, field, case.first_count)
+            if sample:
+                wish = int(case.first_count * settings.seconds / max(sample.seconds, 1e-6))
+                counts[column.entry.label] = max(FEWEST, min(case.most, wish))
+    runs = case.runs or settings.runs
+    for turn in range(runs):
+        alive = [column for column in alive if not column.trouble]
+        shift = turn % len(alive) if alive else 0
+        for column in alive[shift:] + alive[:shift]:
+            label = column.entry.label
+            progress(f"{case.scenario} {case.point}: {label}, run {turn + 1} of {runs}")
+            sample = _once(case, column, field, counts[label])
+            if sample:
+                column.samples.append(sample)
+    return Outcome(case, columns)
+
+
+def _once(case: Case, column: Column, field: Mapping[str, Contestant], count: int) -> Sample | None:
+    """One measurement; a contestant in trouble is out of the case."""
+    try:
+        with Crew(field[column.entry.contestant]) as crew:
+            return case.measure(crew, count, column.entry.options)
+    except Unfit as reason:
+        column.trouble = str(reason)
+    except Failed as reason:
+        column.trouble = f"failed: {reason}"
+    return None

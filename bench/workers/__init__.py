@@ -1,0 +1,1 @@
+"""The processes that are measured; standard library only, every interpreter runs them."""
