@@ -27,7 +27,7 @@ def test_every_subfolder_of_the_core_is_empty_of_modules() -> None:
 
 def test_write_sorts_in_what_is_missing(tmp_path: Path) -> None:
     build_file = tmp_path / "meson.build"
-    build_file.write_text("# a list\nnames = [\n  'b',\n]\nother = [\n  'x',\n]\n", encoding="utf-8")
+    build_file.write_text("names = [\n  'b',\n]\nother = [\n  'x',\n]\n", encoding="utf-8")
     assert meson_lists.write(build_file, ["a", "b"])
     assert meson_lists.listed(build_file) == ["a", "b"]
     assert "'x'" in build_file.read_text(encoding="utf-8")

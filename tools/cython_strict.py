@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Run Cython and fail on what it only hints at.
 
-Meson takes this in place of `cython` when the Makefile sets $CYTHON. Cython reports a nogil function that would take the
-GIL back to look for an exception as a "performance hint", which not even -Werror makes fatal; in the data plane it is a bug.
+Meson takes this in place of `cython` when the Makefile sets $CYTHON. Cython reports a nogil
+function that would take the GIL back to look for an exception as a "performance hint", which not
+even -Werror makes fatal; in the data plane it is a bug.
 """
 
 import re

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compare the file lists in src/peromq/**/meson.build with the tree; with --write, correct them.
 
-Meson wants every file named. The names are kept in alphabetical order, so that two branches rarely touch the same line.
+Meson wants every file named. The names are kept in alphabetical order, so that two branches rarely
+touch the same line.
 """
 
 import re
