@@ -95,6 +95,7 @@ class InterruptedSystemCall(ZMQError, InterruptedError):
     """A signal interrupted the call (EINTR). Calls retry by themselves; users should not see it."""
 
     errno = EINTR
+    strerror: str
 
     def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
         super().__init__(EINTR)

@@ -1,0 +1,317 @@
+"""The options of one socket: typed attributes to read; `set` and `get` by number check and convert.
+
+The attributes are for the rooms below (`sock.options.reconnect_ivl`); they have libzmq's defaults.
+A test holds them to `option_table`.
+"""
+
+import ipaddress
+from collections.abc import Callable
+
+from .constants import Errno, SecurityMechanism, SocketOption, SocketType
+from .error import ZMQError
+from .option_table import (
+    INT64_MAX,
+    INT64_MIN,
+    INT_MAX,
+    INT_MIN,
+    LIVE_OPTIONS,
+    SOCKET_OPTIONS,
+    THREAD_SAFE_TYPES,
+    ZERO_LINGER_TYPES,
+    OptionSpec,
+    Value,
+)
+
+_DEFAULTS: dict[str, Value] = {
+    spec.attribute: spec.default
+    for spec in SOCKET_OPTIONS.values()
+    if spec.number not in LIVE_OPTIONS
+}
+
+
+class Options:
+    """Every option of one socket, checked. Not the live ones: RCVMORE, FD, EVENTS, SUBSCRIBE, …"""
+
+    routing_id: bytes
+    connect_routing_id: bytes
+    type: int
+    thread_safe: int
+    affinity: int
+    last_endpoint: bytes
+    sndhwm: int
+    rcvhwm: int
+    sndtimeo: int
+    rcvtimeo: int
+    linger: int
+    conflate: int
+    maxmsgsize: int
+    immediate: int
+    in_batch_size: int
+    out_batch_size: int
+    spin_us: int
+    reconnect_ivl: int
+    reconnect_ivl_max: int
+    reconnect_stop: int
+    connect_timeout: int
+    handshake_ivl: int
+    heartbeat_ivl: int
+    heartbeat_ttl: int
+    heartbeat_timeout: int
+    backlog: int
+    use_fd: int
+    sndbuf: int
+    rcvbuf: int
+    ipv6: int
+    ipv4only: int
+    tcp_keepalive: int
+    tcp_keepalive_cnt: int
+    tcp_keepalive_idle: int
+    tcp_keepalive_intvl: int
+    tcp_maxrt: int
+    tos: int
+    priority: int
+    busy_poll: int
+    bindtodevice: bytes
+    loopback_fastpath: int
+    socks_proxy: bytes
+    socks_username: bytes
+    socks_password: bytes
+    tcp_accept_filter: tuple[bytes, ...]
+    ipc_filter_pid: tuple[int, ...]
+    ipc_filter_uid: tuple[int, ...]
+    ipc_filter_gid: tuple[int, ...]
+    invert_matching: int
+    only_first_subscribe: int
+    xpub_verbose: int
+    xpub_verboser: int
+    xpub_nodrop: int
+    xpub_manual: int
+    xpub_manual_last_value: int
+    xpub_welcome_msg: bytes
+    xsub_verbose_unsubscribe: int
+    req_correlate: int
+    req_relaxed: int
+    router_mandatory: int
+    router_handover: int
+    router_notify: int
+    router_raw: int
+    probe_router: int
+    stream_notify: int
+    hello_msg: bytes
+    disconnect_msg: bytes
+    hiccup_msg: bytes
+    mechanism: int
+    zap_domain: bytes
+    zap_enforce_domain: int
+    metadata: tuple[bytes, ...]
+    plain_server: int
+    plain_username: bytes
+    plain_password: bytes
+    curve_server: int
+    curve_publickey: bytes
+    curve_secretkey: bytes
+    curve_serverkey: bytes
+    gssapi_server: int
+    gssapi_principal: bytes
+    gssapi_service_principal: bytes
+    gssapi_plaintext: int
+    gssapi_principal_nametype: int
+    gssapi_service_principal_nametype: int
+    wss_key_pem: bytes
+    wss_cert_pem: bytes
+    wss_trust_pem: bytes
+    wss_hostname: bytes
+    wss_trust_system: int
+    rate: int
+    recovery_ivl: int
+    multicast_hops: int
+    multicast_maxtpdu: int
+    multicast_loop: int
+    vmci_buffer_size: int
+    vmci_buffer_min_size: int
+    vmci_buffer_max_size: int
+    vmci_connect_timeout: int
+    norm_mode: int
+    norm_unicast_nack: int
+    norm_buffer_size: int
+    norm_segment_size: int
+    norm_block_size: int
+    norm_num_parity: int
+    norm_num_autoparity: int
+    norm_push: int
+
+    as_server: bool  # the role that goes with `mechanism`
+    _socket_type: SocketType
+
+    def __init__(self, socket_type: SocketType, capabilities: frozenset[str] = frozenset()) -> None:
+        """Defaults for a socket type.
+
+        capabilities: what `zmq.has` answers yes to; options that need more are refused.
+        """
+        self.__dict__.update(_DEFAULTS)
+        self.type = int(socket_type)
+        self.thread_safe = int(socket_type in THREAD_SAFE_TYPES)
+        if socket_type in ZERO_LINGER_TYPES:
+            self.linger = 0
+        self.as_server = False
+        self._socket_type = socket_type
+        self._capabilities = capabilities
+
+    def check(self, number: int, value: object) -> int | bytes:
+        """The value `set` would take, as the table wants it.
+
+        TypeError for another type, OverflowError for an int that C could not hold, and ZMQError
+        with EINVAL for everything libzmq refuses: unknown, read-only or foreign options, values
+        out of range.
+        """
+        if isinstance(value, str):
+            raise TypeError("unicode not allowed, use setsockopt_string")
+        spec = SOCKET_OPTIONS.get(number)
+        if spec is not None and spec.is_bytes:
+            if not isinstance(value, bytes):
+                raise TypeError(f"expected bytes, got: {value!r}")
+            self._require(spec, writable=True)
+            _check_length(spec, value)
+            if number in _TEXT_CHECKS:
+                _TEXT_CHECKS[number](spec, value)
+            return value
+        if not isinstance(value, int):
+            raise TypeError(f"expected int, got: {value!r}")
+        wide = spec is not None and spec.kind in ("int64", "uint64")
+        if not (INT64_MIN if wide else INT_MIN) <= value <= (INT64_MAX if wide else INT_MAX):
+            name = spec.name if spec else f"option {number}"
+            raise OverflowError(f"{name}: {value} does not fit a C {'int64' if wide else 'int'}")
+        if spec is None:
+            raise _unknown(number)
+        self._require(spec, writable=True)
+        if not spec.low <= value <= spec.high:
+            raise _invalid(spec, f"must be {_range_text(spec)}, not {value}")
+        return int(value)
+
+    def set(self, number: int, value: object) -> int | bytes:
+        """Check and keep a value; returns it as kept. Errors as `check`."""
+        checked = self.check(number, value)
+        spec = SOCKET_OPTIONS[number]
+        match number:
+            case SocketOption.HEARTBEAT_TTL if isinstance(checked, int):
+                checked = max(checked // 100, 0) * 100  # the wire has steps of 100 ms
+            case SocketOption.IPV4ONLY:
+                self.ipv6 = int(not checked)
+            case SocketOption.IPV6:
+                self.ipv4only = int(not checked)
+            case SocketOption.XPUB_VERBOSE:
+                self.xpub_verboser = 0
+            case SocketOption.XPUB_MANUAL_LAST_VALUE:
+                self.xpub_manual = int(bool(checked))
+        if spec.kind == "flag":
+            checked = int(bool(checked))
+        if spec.many:
+            setattr(self, spec.attribute, (*getattr(self, spec.attribute), checked))
+        elif number not in LIVE_OPTIONS:
+            setattr(self, spec.attribute, checked)
+        self._choose_mechanism(number, checked)
+        return checked
+
+    def get(self, number: int) -> int | bytes:
+        """The value of a readable option; ZMQError with EINVAL for any other.
+
+        Strings lose one trailing NUL, as in pyzmq.
+        """
+        spec = SOCKET_OPTIONS.get(number)
+        if spec is None:
+            raise _unknown(number)
+        self._require(spec, writable=False)
+        value: int | bytes = getattr(self, spec.attribute)
+        if isinstance(value, bytes) and spec.kind == "string":
+            return value.removesuffix(b"\0")
+        return value
+
+    def _require(self, spec: OptionSpec, *, writable: bool) -> None:
+        """The option must have the right, be for this socket type, and its feature be there."""
+        if writable and not spec.writable:
+            raise _invalid(spec, "is read-only")
+        if not writable and not spec.readable:
+            raise _invalid(spec, "is write-only")
+        if spec.needs is not None and spec.needs not in self._capabilities:
+            raise _invalid(spec, f"needs {spec.needs}, which is not available")
+        if self._socket_type not in spec.types:
+            raise _invalid(spec, f"is not for {self._socket_type.name} sockets")
+        if (
+            spec.number in (SocketOption.SUBSCRIBE, SocketOption.UNSUBSCRIBE)
+            and self._socket_type != SocketType.SUB
+            and not self.xpub_manual
+        ):
+            raise _invalid(spec, f"on {self._socket_type.name} sockets needs XPUB_MANUAL")
+
+    def _choose_mechanism(self, number: int, value: int | bytes) -> None:
+        """The last security option set decides on mechanism and role (libzmq)."""
+        match number:
+            case SocketOption.PLAIN_SERVER:
+                self._secure(
+                    SecurityMechanism.PLAIN if value else SecurityMechanism.NULL, bool(value)
+                )
+            case SocketOption.PLAIN_USERNAME | SocketOption.PLAIN_PASSWORD:
+                self._secure(SecurityMechanism.PLAIN, False)
+            case SocketOption.CURVE_SERVER:
+                self._secure(
+                    SecurityMechanism.CURVE if value else SecurityMechanism.NULL, bool(value)
+                )
+            case SocketOption.CURVE_PUBLICKEY | SocketOption.CURVE_SECRETKEY:
+                self._secure(SecurityMechanism.CURVE, self.as_server)
+            case SocketOption.CURVE_SERVERKEY:
+                self._secure(SecurityMechanism.CURVE, False)
+            case SocketOption.GSSAPI_SERVER:
+                self._secure(SecurityMechanism.GSSAPI, bool(value))
+            case SocketOption.GSSAPI_PRINCIPAL:
+                self._secure(SecurityMechanism.GSSAPI, self.as_server)
+            case SocketOption.GSSAPI_SERVICE_PRINCIPAL:
+                self._secure(SecurityMechanism.GSSAPI, False)
+
+    def _secure(self, mechanism: SecurityMechanism, as_server: bool) -> None:
+        self.mechanism = int(mechanism)
+        self.as_server = as_server
+        self.plain_server = int(as_server and mechanism == SecurityMechanism.PLAIN)
+        self.curve_server = int(as_server and mechanism == SecurityMechanism.CURVE)
+        self.gssapi_server = int(as_server and mechanism == SecurityMechanism.GSSAPI)
+
+
+def _unknown(number: int) -> ZMQError:
+    return ZMQError(Errno.EINVAL, f"Invalid argument (no socket option {number})")
+
+
+def _invalid(spec: OptionSpec, why: str) -> ZMQError:
+    return ZMQError(Errno.EINVAL, f"Invalid argument ({spec.name} {why})")
+
+
+def _range_text(spec: OptionSpec) -> str:
+    if spec.high == INT_MAX:
+        return f"at least {spec.low}"
+    if spec.low == INT_MIN:
+        return f"at most {spec.high}"
+    return f"{spec.low} to {spec.high}"
+
+
+def _check_length(spec: OptionSpec, value: bytes) -> None:
+    if not spec.low <= len(value) <= spec.high:
+        raise _invalid(spec, f"must have {_range_text(spec)} octets, not {len(value)}")
+
+
+def _check_network(spec: OptionSpec, value: bytes) -> None:
+    """An IPv4 or IPv6 network in CIDR notation, or an address."""
+    try:
+        ipaddress.ip_network(value.decode(), strict=False)
+    except ValueError as error:
+        raise _invalid(spec, f"must be an IP network: {error}") from None
+
+
+def _check_metadata(spec: OptionSpec, value: bytes) -> None:
+    """`X-key:value`, both not empty, the key at most 255 octets."""
+    key, _, text = value.partition(b":")
+    if not (key.startswith(b"X-") and 2 < len(key) <= 255 and text):
+        raise _invalid(spec, "must look like X-key:value")
+
+
+_TEXT_CHECKS: dict[int, Callable[[OptionSpec, bytes], None]] = {
+    SocketOption.TCP_ACCEPT_FILTER: _check_network,
+    SocketOption.METADATA: _check_metadata,
+}
