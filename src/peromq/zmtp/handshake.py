@@ -134,6 +134,8 @@ class Handshake:
         """Take octets from the peer. Raises ProtocolError, from then on at each call.
 
         Keeps no more than one incomplete greeting or command; behind the handshake, everything.
+        After a failure data_to_send still gives what was said before it. Sending that before
+        closing lets the peer see the mismatch too, instead of an end it would retry after.
         """
         self._raise_if_failed()
         self._incoming += data
