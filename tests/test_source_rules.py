@@ -102,7 +102,7 @@ def sleeps(tree: ast.AST) -> list[int]:
 
 
 def test_tests_do_not_sleep() -> None:
-    """A test waits for a condition, within bounds: the helpers beside the tests may poll, it may not."""
+    """A test waits for a condition, within bounds. The helpers beside the tests may poll for one."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         found += where(path, sleeps(ast.parse(path.read_text(encoding="utf-8"))))
