@@ -11,13 +11,13 @@ from typing import Literal
 from .constants import ContextOption, SocketOption, SocketType
 
 Kind = Literal["int", "flag", "int64", "uint64", "bytes", "string", "fd"]
-"""int: a C int. flag: a C int of which only zero or not is kept. string: octets without a NUL in the
-C API. fd: an operating system handle."""
+"""int: a C int. flag: a C int of which only zero or not is kept. string: text for the rooms below, but
+set and got as bytes. fd: an operating system handle."""
 
 Rights = Literal["rw", "r", "w"]
 Feature = Literal["curve", "gssapi", "vmci", "norm", "wss"]
 
-Value = int | bytes | tuple[int, ...] | tuple[bytes, ...] | None
+Value = int | bytes | str | tuple[()] | None
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -116,7 +116,7 @@ _ROWS = [
     _row(_O.TYPE, "int", 0, "the socket type", rights="r"),
     _row(_O.THREAD_SAFE, "int", 0, "1 for libzmq's thread-safe (draft) types; all of ours may be shared", rights="r"),
     _row(_O.AFFINITY, "uint64", 0, "bitmap of I/O threads that serve new connections; 0: the least busy"),
-    _row(_O.LAST_ENDPOINT, "string", b"", "resolved endpoint of the last bind or connect", rights="r"),
+    _row(_O.LAST_ENDPOINT, "string", "", "resolved endpoint of the last bind or connect", rights="r"),
     # What is ready
     _row(_O.RCVMORE, "int", 0, "1 while the message being received has more parts", rights="r"),
     _row(_O.FD, "fd", -1, "edge-triggered descriptor: readable means look at EVENTS", rights="r"),
@@ -158,11 +158,11 @@ _ROWS = [
     _row(_O.TOS, "int", 0, "IP type of service", low=0),
     _row(_O.PRIORITY, "int", 0, "SO_PRIORITY", low=0),
     _row(_O.BUSY_POLL, "int", 0, "SO_BUSY_POLL in µs", low=0),
-    _row(_O.BINDTODEVICE, "string", b"", "SO_BINDTODEVICE: a network interface", low=1, high=16),
+    _row(_O.BINDTODEVICE, "string", "", "SO_BINDTODEVICE: a network interface", low=1, high=16),
     _row(_O.LOOPBACK_FASTPATH, "flag", 0, "SIO_LOOPBACK_FAST_PATH (Windows)"),
-    _row(_O.SOCKS_PROXY, "string", b"", "SOCKS5 proxy as host:port", low=1),
-    _row(_O.SOCKS_USERNAME, "string", b"", "SOCKS5 user; empty: none", high=255),
-    _row(_O.SOCKS_PASSWORD, "string", b"", "SOCKS5 password; empty: none", high=255),
+    _row(_O.SOCKS_PROXY, "string", "", "SOCKS5 proxy as host:port", low=1),
+    _row(_O.SOCKS_USERNAME, "string", "", "SOCKS5 user; empty: none", high=255),
+    _row(_O.SOCKS_PASSWORD, "string", "", "SOCKS5 password; empty: none", high=255),
     _row(_O.TCP_ACCEPT_FILTER, "string", (), "accept from this network only (deprecated)", low=1, rights="w", many=True),
     _row(_O.IPC_FILTER_PID, "int", (), "accept from this process (deprecated)", rights="w", many=True),
     _row(_O.IPC_FILTER_UID, "int", (), "accept from this user (deprecated)", rights="w", many=True),
@@ -192,26 +192,26 @@ _ROWS = [
     _row(_O.HICCUP_MSG, "bytes", b"", "delivered here when a connected peer drops", rights="w", types=_types("DEALER CLIENT PEER")),
     # Security
     _row(_O.MECHANISM, "int", 0, "the SecurityMechanism; the last security option set decides", rights="r"),
-    _row(_O.ZAP_DOMAIN, "string", b"", "ZAP domain; not empty: NULL asks ZAP, too", low=1, high=255),
+    _row(_O.ZAP_DOMAIN, "string", "", "ZAP domain; not empty: NULL asks ZAP, too", low=1, high=255),
     _row(_O.ZAP_ENFORCE_DOMAIN, "flag", 0, "hold to RFC 27 about domains and missing handlers"),
     _row(_O.METADATA, "string", (), "`X-key:value`, told to peers in the handshake", low=1, rights="w", many=True),
     _row(_O.PLAIN_SERVER, "int", 0, "1: the PLAIN server", low=0, high=1),
-    _row(_O.PLAIN_USERNAME, "string", b"", "the PLAIN client's user", low=1, high=255),
-    _row(_O.PLAIN_PASSWORD, "string", b"", "the PLAIN client's password", low=1, high=255),
+    _row(_O.PLAIN_USERNAME, "string", "", "the PLAIN client's user", low=1, high=255),
+    _row(_O.PLAIN_PASSWORD, "string", "", "the PLAIN client's password", low=1, high=255),
     _row(_O.CURVE_SERVER, "int", 0, "1: the CURVE server", low=0, high=1, needs="curve"),
     _row(_O.CURVE_PUBLICKEY, "bytes", b"", "our long-term public key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
     _row(_O.CURVE_SECRETKEY, "bytes", b"", "our long-term secret key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
     _row(_O.CURVE_SERVERKEY, "bytes", b"", "the server's public key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
     _row(_O.GSSAPI_SERVER, "int", 0, "1: the GSSAPI server", low=0, high=1, needs="gssapi"),
-    _row(_O.GSSAPI_PRINCIPAL, "string", b"", "our principal", low=1, high=255, needs="gssapi"),
-    _row(_O.GSSAPI_SERVICE_PRINCIPAL, "string", b"", "the server's principal", low=1, high=255, needs="gssapi"),
+    _row(_O.GSSAPI_PRINCIPAL, "string", "", "our principal", low=1, high=255, needs="gssapi"),
+    _row(_O.GSSAPI_SERVICE_PRINCIPAL, "string", "", "the server's principal", low=1, high=255, needs="gssapi"),
     _row(_O.GSSAPI_PLAINTEXT, "int", 0, "1: authenticate, do not encrypt", low=0, high=1, needs="gssapi"),
     _row(_O.GSSAPI_PRINCIPAL_NAMETYPE, "int", 0, "0 host based, 1 user, 2 krb5", low=0, high=2, needs="gssapi"),
     _row(_O.GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, "int", 0, "0 host based, 1 user, 2 krb5", low=0, high=2, needs="gssapi"),
-    _row(_O.WSS_KEY_PEM, "string", b"", "TLS private key", rights="w", needs="wss"),
-    _row(_O.WSS_CERT_PEM, "string", b"", "TLS certificate", rights="w", needs="wss"),
-    _row(_O.WSS_TRUST_PEM, "string", b"", "TLS certificates to trust", rights="w", needs="wss"),
-    _row(_O.WSS_HOSTNAME, "string", b"", "TLS name of the server", rights="w", needs="wss"),
+    _row(_O.WSS_KEY_PEM, "string", "", "TLS private key", rights="w", needs="wss"),
+    _row(_O.WSS_CERT_PEM, "string", "", "TLS certificate", rights="w", needs="wss"),
+    _row(_O.WSS_TRUST_PEM, "string", "", "TLS certificates to trust", rights="w", needs="wss"),
+    _row(_O.WSS_HOSTNAME, "string", "", "TLS name of the server", rights="w", needs="wss"),
     _row(_O.WSS_TRUST_SYSTEM, "int", 0, "1: trust the system's certificates", low=0, high=1, rights="w", needs="wss"),
     # Multicast and exotic transports
     _row(_O.RATE, "int", 100, "multicast rate in kbit/s", low=1),

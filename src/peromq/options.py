@@ -37,7 +37,7 @@ class Options:
     type: int
     thread_safe: int
     affinity: int
-    last_endpoint: bytes
+    last_endpoint: str
     sndhwm: int
     rcvhwm: int
     sndtimeo: int
@@ -71,12 +71,12 @@ class Options:
     tos: int
     priority: int
     busy_poll: int
-    bindtodevice: bytes
+    bindtodevice: str
     loopback_fastpath: int
-    socks_proxy: bytes
-    socks_username: bytes
-    socks_password: bytes
-    tcp_accept_filter: tuple[bytes, ...]
+    socks_proxy: str
+    socks_username: str
+    socks_password: str
+    tcp_accept_filter: tuple[str, ...]
     ipc_filter_pid: tuple[int, ...]
     ipc_filter_uid: tuple[int, ...]
     ipc_filter_gid: tuple[int, ...]
@@ -101,26 +101,26 @@ class Options:
     disconnect_msg: bytes
     hiccup_msg: bytes
     mechanism: int
-    zap_domain: bytes
+    zap_domain: str
     zap_enforce_domain: int
-    metadata: tuple[bytes, ...]
+    metadata: tuple[tuple[str, bytes], ...]
     plain_server: int
-    plain_username: bytes
-    plain_password: bytes
+    plain_username: str
+    plain_password: str
     curve_server: int
     curve_publickey: bytes
     curve_secretkey: bytes
     curve_serverkey: bytes
     gssapi_server: int
-    gssapi_principal: bytes
-    gssapi_service_principal: bytes
+    gssapi_principal: str
+    gssapi_service_principal: str
     gssapi_plaintext: int
     gssapi_principal_nametype: int
     gssapi_service_principal_nametype: int
-    wss_key_pem: bytes
-    wss_cert_pem: bytes
-    wss_trust_pem: bytes
-    wss_hostname: bytes
+    wss_key_pem: str
+    wss_cert_pem: str
+    wss_trust_pem: str
+    wss_hostname: str
     wss_trust_system: int
     rate: int
     recovery_ivl: int
@@ -206,9 +206,9 @@ class Options:
         if spec.kind == "flag":
             checked = int(bool(checked))
         if spec.many:
-            setattr(self, spec.attribute, (*getattr(self, spec.attribute), checked))
+            setattr(self, spec.attribute, (*getattr(self, spec.attribute), _kept(spec, checked)))
         elif number not in LIVE_OPTIONS:
-            setattr(self, spec.attribute, checked)
+            setattr(self, spec.attribute, _kept(spec, checked))
         self._choose_mechanism(number, checked)
         return checked
 
@@ -221,9 +221,9 @@ class Options:
         if spec is None:
             raise _unknown(number)
         self._require(spec, writable=False)
-        value: int | bytes = getattr(self, spec.attribute)
-        if isinstance(value, bytes) and spec.kind == "string":
-            return value.removesuffix(b"\0")
+        value: int | bytes | str = getattr(self, spec.attribute)
+        if isinstance(value, str):
+            return value.encode(errors="surrogateescape").removesuffix(b"\0")
         return value
 
     def _require(self, spec: OptionSpec, *, writable: bool) -> None:
@@ -273,6 +273,16 @@ class Options:
         self.plain_server = int(as_server and mechanism == SecurityMechanism.PLAIN)
         self.curve_server = int(as_server and mechanism == SecurityMechanism.CURVE)
         self.gssapi_server = int(as_server and mechanism == SecurityMechanism.GSSAPI)
+
+
+def _kept(spec: OptionSpec, value: int | bytes) -> int | bytes | str | tuple[str, bytes]:
+    """A checked value as the attribute has it."""
+    if isinstance(value, bytes) and spec.number == SocketOption.METADATA:
+        key, _, text = value.partition(b":")
+        return key.decode("latin-1"), text
+    if isinstance(value, bytes) and spec.kind == "string":
+        return value.decode(errors="surrogateescape")
+    return value
 
 
 def _unknown(number: int) -> ZMQError:
