@@ -1,0 +1,230 @@
+"""The door to the control plane, for sockets and contexts."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import threading
+from typing import Protocol
+
+from ..constants import Errno, Event, SocketType
+from ..error import ZMQError
+from ..transports import split_endpoint
+from .dialer import Dialer
+from .hub import Hub
+from .listener import Listener
+from .loop import READ
+from .record import SocketRecord
+from .settings import Core, Settings
+
+_EV_DISCONNECTED = 1  # as in _core.handles
+_EV_FLUSHED = 2
+
+# A second connect to the same endpoint is nothing new for these (libzmq: socket_base).
+_CONNECT_ONCE = frozenset({SocketType.DEALER, SocketType.SUB, SocketType.PUB, SocketType.REQ})
+
+# Seconds to wait for the control thread to close a listener; it needs well under a millisecond.
+_CALL_WAIT = 0.5
+
+
+class Engine(Protocol):
+    """The data plane's mailbox to us."""
+
+    @property
+    def event_fd(self) -> int: ...
+
+    def poll_events(self) -> list[tuple[int, int, int]]: ...
+
+
+class Control:
+    """Binds, connects and closes for all sockets of one context. Every method is thread-safe.
+
+    The thread starts with the first endpoint. A forked child has no such thread: its inherited
+    sockets are closed ones (ENOTSOCK), and closing does nothing.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._hub = Hub()
+        self._records: dict[int, SocketRecord] = {}
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._started = False
+        self._stopped = False
+        self._pid = os.getpid()
+
+    def bind(self, sock: Core, endpoint: str) -> str:
+        """Listen, and return LAST_ENDPOINT. Raises ZMQError."""
+        transport, address = split_endpoint(endpoint)
+        settings = Settings(sock)
+        record = self._record(sock)
+        try:
+            listening = transport.listen(address, settings.options)
+        except ZMQError as failure:
+            record.emit(Event.BIND_FAILED, failure.errno or 0, endpoint)
+            raise
+        listener = Listener(record, settings, transport, listening)
+        with record.lock:
+            if record.closing is not None:
+                listening.close()
+                raise ZMQError(Errno.ENOTSOCK)
+            record.listeners.setdefault(listener.endpoint, []).append(listener)
+            record.emit(Event.LISTENING, listening.sock.fileno(), listener.endpoint)
+            self._hub.loop.post(listener.start, listener)
+        return listener.endpoint
+
+    def connect(self, sock: Core, endpoint: str) -> str:
+        """Begin to connect, and return LAST_ENDPOINT. Raises ZMQError for bad endpoints only."""
+        transport, address = split_endpoint(endpoint)
+        settings = Settings(sock)
+        target = transport.target(address, settings.options)
+        record = self._record(sock)
+        with record.lock:
+            if record.closing is not None:
+                raise ZMQError(Errno.ENOTSOCK)
+            if endpoint in record.dialers and settings.type in _CONNECT_ONCE:
+                return endpoint
+            dialer = Dialer(record, settings, transport, endpoint, target)
+            if not settings.options.immediate:
+                sock.open_pipe(dialer.token)
+                dialer.has_queue = True
+            record.dialers.setdefault(endpoint, []).append(dialer)
+            record.add(dialer)
+            self._hub.loop.post(dialer.start, dialer)
+        if dialer.routing_id:
+            sock.options.connect_routing_id = b""  # it was for this connect only
+        return endpoint
+
+    def unbind(self, sock: Core, endpoint: str) -> None:
+        """Stop listening; peers accepted there are flushed (LINGER) and cut. ENOENT if unknown."""
+        self._drop(sock, endpoint)
+
+    def disconnect(self, sock: Core, endpoint: str) -> None:
+        """Flush (LINGER) and end the connections made by connect(endpoint). ENOENT if unknown."""
+        self._drop(sock, endpoint)
+
+    def close_socket(self, sock: Core, linger: int) -> None:
+        """End all its endpoints. What is unsent is flushed in the background for `linger` ms.
+
+        linger -1 sets no limit. Listening ends before this returns, so the addresses are free.
+        """
+        if os.getpid() != self._pid:
+            return
+        record = self._records.get(id(sock.options))
+        if record is None:
+            _release(sock)
+            return
+        record.closing = sock
+        close = functools.partial(record.close, linger)
+        if record.listeners:
+            self._hub.loop.run(close, _CALL_WAIT)
+        else:
+            self._hub.loop.post(close)
+
+    def wait_closed(self, timeout: float | None) -> bool:
+        """Wait until no socket has endpoints or unsent messages; False after `timeout` seconds."""
+        if os.getpid() != self._pid:
+            return True
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: all(record.is_empty() for record in list(self._records.values())), timeout
+            )
+
+    def pending(self) -> list[str]:
+        """What `wait_closed` waits for, one line each."""
+        found = []
+        for record in list(self._records.values()):
+            if record.closing is None:
+                endpoints = [*list(record.listeners), *list(record.dialers)]
+                found += [f"{record.type_name} {name}: not closed" for name in endpoints]
+            else:
+                found += [peer.describe() for peer in list(record.peers.values())]
+        return found
+
+    def new_token(self) -> int:
+        """A token never given before in this context."""
+        return self._hub.new_token()
+
+    def stop(self) -> None:
+        """Join the thread and close every descriptor; unsent messages are lost. Idempotent."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._stopped = True
+        self._hub.loop.post(self._release_all)
+        self._hub.stop()
+
+    # -- any thread
+
+    def _record(self, sock: Core) -> SocketRecord:
+        """The socket's record, made if need be; and the thread started."""
+        if os.getpid() != self._pid:
+            raise ZMQError(Errno.ENOTSOCK)  # inherited by fork: nobody would serve it
+        with self._lock:
+            if self._stopped:
+                raise ZMQError(Errno.ETERM)
+            if not self._started:
+                self._started = True
+                self._hub.loop.watch(self._engine.event_fd, READ, self._read_engine)
+                self._hub.loop.start()
+            record = self._records.get(id(sock.options))
+            if record is None:
+                record = SocketRecord(self._hub, sock, self._gone)
+                self._records[id(sock.options)] = record
+        record.add_handle(sock)
+        return record
+
+    def _drop(self, sock: Core, endpoint: str) -> None:
+        """As in libzmq, unbind and disconnect are one: whatever has this endpoint is ended."""
+        split_endpoint(endpoint)
+        record = self._records.get(id(sock.options)) if os.getpid() == self._pid else None
+        listeners: list[Listener] = []
+        dialers: list[Dialer] = []
+        if record is not None:
+            with record.lock:
+                listeners = record.listeners.pop(endpoint, [])
+                dialers = record.dialers.pop(endpoint, [])
+        if not listeners and not dialers:
+            raise ZMQError(errno.ENOENT, f"not bound or connected (addr={endpoint!r})")
+        loop = self._hub.loop
+        linger: int = sock.options.linger
+        for dialer in dialers:
+            loop.post(functools.partial(dialer.disconnect, linger), dialer)
+        for listener in listeners:
+            loop.run(functools.partial(listener.unbind, linger), _CALL_WAIT)
+
+    # -- control thread
+
+    def _read_engine(self) -> None:
+        for kind, token, value in self._engine.poll_events():
+            peer = self._hub.peers.get(token)
+            if peer is None:
+                continue  # it was forgotten meanwhile
+            if kind == _EV_DISCONNECTED:
+                self._hub.loop.guard(functools.partial(peer.disconnected, value), peer)
+            elif kind == _EV_FLUSHED:
+                self._hub.loop.guard(peer.flushed, peer)
+
+    def _gone(self, record: SocketRecord) -> None:
+        """A socket has no endpoint left."""
+        with self._changed:
+            if record.closing is not None:
+                known = self._records.pop(id(record.options), None)
+                if known is not None:
+                    _release(record.closing)
+            self._changed.notify_all()
+
+    def _release_all(self) -> None:
+        for record in list(self._records.values()):
+            record.release()
+        with self._changed:
+            self._records.clear()
+            self._changed.notify_all()
+
+
+def _release(sock: Core) -> None:
+    """Let the socket free what it has in the data plane: nothing refers to it any more."""
+    release = getattr(sock, "release_core", None)
+    if release is not None:
+        release()

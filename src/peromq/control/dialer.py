@@ -1,0 +1,227 @@
+"""The connect side: one endpoint, dialed again and again until it is told, or told to, stop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import deque
+from collections.abc import Sequence
+
+from ..constants import Event, ReconnectStop, SocketType
+from ..transports import Route, Target, Transport, finish_connect
+from .backoff import Backoff
+from .loop import WRITE, Timer, Watch
+from .peer import Peer
+from .record import SocketRecord
+from .settings import Settings
+
+
+class Dialer(Peer):
+    """A peer we go to. Its queue survives its connections, unless option IMMEDIATE is set.
+
+    One attempt: resolve, then try each route until one leads to a connection, then shake hands.
+    Only what time may mend is tried again; a peer that breaks the protocol ends the dialer.
+    """
+
+    def __init__(
+        self,
+        record: SocketRecord,
+        settings: Settings,
+        transport: Transport,
+        endpoint: str,
+        target: Target,
+    ) -> None:
+        super().__init__(record, settings, transport, endpoint, record.hub.new_token())
+        options = settings.options
+        self.routing_id = b""
+        if settings.type in (SocketType.ROUTER, SocketType.STREAM):
+            self.routing_id = options.connect_routing_id
+        self._target = target
+        self._backoff = Backoff(options.reconnect_ivl, options.reconnect_ivl_max, record.hub.random)
+        self._attempt = 0  # a resolver's answer to an earlier one is no longer wanted
+        self._routes: deque[Route] = deque()
+        self._connecting: socket.socket | None = None
+        self._watch: Watch | None = None
+        self._timer: Timer | None = None  # CONNECT_TIMEOUT, or until the next attempt
+
+    def start(self) -> None:
+        """Control thread: begin an attempt."""
+        self._timer = None
+        self._attempt += 1
+        if not self._target.may_block:
+            self._resolve(self._attempt)
+            return
+        attempt = self._attempt
+        self.hub.resolver.submit(lambda: self._resolve_elsewhere(attempt))
+
+    def disconnect(self, linger: int) -> None:
+        """Control thread: end it, flushing for `linger` ms at the longest."""
+        stop = self.settings.options.reconnect_stop & ReconnectStop.AFTER_DISCONNECT
+        self.close(linger, connecting=not stop)
+        self.record.check_gone()
+
+    # -- one attempt
+
+    def _resolve(self, attempt: int) -> None:
+        try:
+            found: Sequence[Route] | OSError = self._target.routes()
+        except OSError as failure:
+            found = failure
+        self._resolved(attempt, found)
+
+    def _resolve_elsewhere(self, attempt: int) -> None:
+        """In the resolver's thread."""
+        try:
+            found: Sequence[Route] | Exception = self._target.routes()
+        except Exception as failure:
+            found = failure
+        self.hub.loop.post(lambda: self._resolved(attempt, found), self)
+
+    def _resolved(self, attempt: int, found: Sequence[Route] | Exception) -> None:
+        if attempt != self._attempt or self.finished or self.aborted:
+            return
+        if isinstance(found, OSError):
+            self._retry()
+        elif isinstance(found, Exception):
+            raise found
+        else:
+            self._routes = deque(found)
+            self._try_routes(errno.EADDRNOTAVAIL)
+
+    def _try_routes(self, last_error: int) -> None:
+        """Take the next route that does not fail at once; with none left, come again later."""
+        while self._routes:
+            try:
+                connection, status = self._target.dial(self._routes.popleft())
+            except OSError as failure:
+                last_error = failure.errno or 0
+                continue
+            if status == 0:
+                self._connected(connection)
+                return
+            if status == errno.EINPROGRESS:
+                self._wait_for(connection)
+                return
+            self._close_attempt(connection)
+            last_error = status
+        stop = self.settings.options.reconnect_stop & ReconnectStop.CONN_REFUSED
+        if stop and last_error == errno.ECONNREFUSED:
+            self.end()
+        else:
+            self._retry()
+
+    def _wait_for(self, connection: socket.socket) -> None:
+        self._connecting = connection
+        self.emit(Event.CONNECT_DELAYED, errno.EINPROGRESS)
+        loop = self.hub.loop
+        self._watch = loop.watch(connection.fileno(), WRITE, self._connect_ended, self)
+        timeout = self.settings.options.connect_timeout
+        if timeout > 0:
+            self._timer = loop.later(timeout / 1000, self._connect_expired, self)
+
+    def _connect_ended(self) -> None:
+        connection = self._take_connecting()
+        if connection is None:
+            return
+        try:
+            finish_connect(connection)
+        except OSError as failure:
+            self._close_attempt(connection)
+            self._try_routes(failure.errno or 0)
+        else:
+            self._connected(connection)
+
+    def _connect_expired(self) -> None:
+        connection = self._take_connecting()
+        if connection is not None:
+            self._close_attempt(connection)
+            self._try_routes(errno.ETIMEDOUT)
+
+    def _connected(self, connection: socket.socket) -> None:
+        self._routes.clear()
+        self.emit(Event.CONNECTED, connection.fileno())
+        self.converse(connection)
+
+    def _close_attempt(self, connection: socket.socket) -> None:
+        descriptor = connection.fileno()
+        connection.close()
+        self.emit(Event.CLOSED, descriptor)
+
+    def _take_connecting(self) -> socket.socket | None:
+        """The connection being made, no longer watched nor timed."""
+        connection, self._connecting = self._connecting, None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return connection
+
+    # -- afterwards
+
+    def peer_id(self, announced: bytes) -> bytes:
+        """CONNECT_ROUTING_ID wins over what the peer calls itself."""
+        return self.routing_id or announced
+
+    def established(self) -> None:
+        """The next loss starts with the shortest wait."""
+        self._backoff.reset()
+
+    def lost(self, final: bool, failed_handshake: bool) -> None:
+        """Come again, if that has a point."""
+        if self.has_queue and self.dies_with_connection:
+            self._renew_token()
+        stop = self.settings.options.reconnect_stop & ReconnectStop.HANDSHAKE_FAILED
+        if final or (failed_handshake and stop):
+            self.end()
+        elif self.closing and not self._has_pending():
+            self.abort()
+        else:
+            self._retry()
+
+    def fail(self) -> None:
+        """A callback of ours raised."""
+        self.end()
+
+    def end(self) -> None:
+        """Never again: the endpoint is no longer connected, and what is queued for it is lost."""
+        self.forget()
+        self.abort()
+
+    def _retry(self) -> None:
+        wait = self._backoff.next_wait()
+        if wait is None:
+            self.end()
+            return
+        self.emit(Event.CONNECT_RETRIED, wait)
+        self._timer = self.hub.loop.later(wait / 1000, self.start, self)
+
+    def _has_pending(self) -> bool:
+        core = self.record.core()
+        return self.has_queue and core is not None and core.has_pending(self.token)
+
+    def _renew_token(self) -> None:
+        """The queue went with its connection; the next connection makes a new one."""
+        self.has_queue = False
+        self.record.forget_token(self.token)
+        self.token = self.hub.new_token()
+        self.record.add(self)
+
+    def forget(self) -> None:
+        """No longer found by disconnect()."""
+        with self.record.lock:
+            same = self.record.dialers.get(self.endpoint, [])
+            if self in same:
+                same.remove(self)
+            if not same:
+                self.record.dialers.pop(self.endpoint, None)
+
+    def release(self) -> None:
+        """Also what an attempt holds."""
+        super().release()
+        self._attempt += 1
+        self._routes.clear()
+        connection = self._take_connecting()
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,44 @@
+"""Watches for the end of connections that nobody reads."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+
+from .loop import READ, Loop, Owner
+
+
+class EndWatch:
+    """Calls back when a peer closes, whatever it sent before.
+
+    A selector knows only "readable", which stays true for as long as nobody reads. This is a second
+    epoll, nested in the loop's, that asks for the end alone.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._waiting: dict[int, tuple[Callable[[], None], Owner]] = {}
+        self._watch = loop.watch(self._epoll.fileno(), READ, self._ready)
+
+    def add(self, connection: socket.socket, callback: Callable[[], None], owner: Owner) -> None:
+        """Call `callback` once when the connection ends."""
+        self._waiting[connection.fileno()] = callback, owner
+        self._epoll.register(connection.fileno(), select.EPOLLRDHUP)
+
+    def remove(self, connection: socket.socket) -> None:
+        """Before closing it. Idempotent."""
+        if self._waiting.pop(connection.fileno(), None) is not None:
+            self._epoll.unregister(connection.fileno())
+
+    def close(self) -> None:
+        """After the loop has ended."""
+        self._epoll.close()
+
+    def _ready(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            found = self._waiting.pop(descriptor, None)
+            if found is not None:
+                self._epoll.unregister(descriptor)
+                self._loop.guard(*found)

@@ -1,0 +1,136 @@
+"""The bind side: a listening socket, and the peers accepted through it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from ..constants import Event
+from ..transports import Listening, Transport
+from .loop import READ, Timer, Watch
+from .peer import Peer
+from .record import SocketRecord
+from .settings import Settings
+
+_BATCH = 32  # connections accepted before others get their turn
+_REST = 0.1  # seconds without accepting when the system has nothing left to give
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Accepted(Peer):
+    """A peer that came to us. It is gone when its connection is."""
+
+    bound = True
+
+    def __init__(self, listener: Listener, endpoint: str) -> None:
+        super().__init__(
+            listener.record,
+            listener.settings,
+            listener.transport,
+            endpoint,
+            listener.record.hub.new_token(),
+        )
+        self._listener = listener
+
+    def lost(self, final: bool, failed_handshake: bool) -> None:
+        """There is no other way to reach it."""
+        self.finish()
+
+    def forget(self) -> None:
+        """The listener need not cut it any more."""
+        self._listener.accepted.discard(self)
+
+
+class Listener:
+    """Accepts connections, each for itself: what one does is nothing to the next."""
+
+    def __init__(
+        self, record: SocketRecord, settings: Settings, transport: Transport, listening: Listening
+    ) -> None:
+        self.record = record
+        self.settings = settings
+        self.transport = transport
+        self.endpoint = listening.endpoint
+        self.accepted: set[Accepted] = set()
+        self._listening = listening
+        self._watch: Watch | None = None
+        self._rest: Timer | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.endpoint}>"
+
+    def start(self) -> None:
+        """Control thread: begin, or go on."""
+        self._rest = None
+        if not self._closed:
+            loop = self.record.hub.loop
+            self._watch = loop.watch(self._listening.sock.fileno(), READ, self._accept_some, self)
+
+    def close(self) -> None:
+        """Control thread: stop listening. Accepted peers stay. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pause()
+        if self._rest is not None:
+            self._rest.cancel()
+        descriptor = self._listening.sock.fileno()
+        try:
+            self._listening.close()
+        except OSError as failure:
+            self.record.emit(Event.CLOSE_FAILED, failure.errno or 0, self.endpoint)
+        else:
+            self.record.emit(Event.CLOSED, descriptor, self.endpoint)
+
+    def unbind(self, linger: int) -> None:
+        """Control thread: stop listening, and cut the accepted peers when they are flushed."""
+        self.close()
+        for peer in list(self.accepted):
+            peer.close(linger)
+        self.record.check_gone()
+
+    def fail(self) -> None:
+        """Something other than accept() raised. Do not spin on it."""
+        self._take_a_rest()
+
+    def _accept_some(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                connection, _ = self._listening.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as failure:
+                self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
+                if failure.errno in _EXHAUSTED:
+                    self._take_a_rest()
+                    return
+                continue  # this one connection was gone before we came
+            self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        try:
+            connection.setblocking(False)
+            if not self.transport.admits(connection, self.settings.options):
+                raise PermissionError(errno.EACCES, "refused by a filter")
+            self.transport.tune(connection, self.settings.options)
+            peer = Accepted(self, self.transport.endpoint_of(connection))
+        except OSError as failure:
+            connection.close()
+            self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
+            return
+        self.accepted.add(peer)
+        self.record.add(peer)
+        peer.emit(Event.ACCEPTED, connection.fileno())
+        self.record.hub.loop.guard(lambda: peer.converse(connection), peer)
+
+    def _take_a_rest(self) -> None:
+        """accept() would fail again at once, and the selector would send us there."""
+        self._pause()
+        if self._rest is None and not self._closed:
+            self._rest = self.record.hub.loop.later(_REST, self.start, self)
+
+    def _pause(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None

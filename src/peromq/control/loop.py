@@ -1,0 +1,205 @@
+"""The control thread: one selector, a heap of timers, and a queue of closures posted by others."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+log = logging.getLogger("peromq")
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+Callback = Callable[[], None]
+
+
+class Owner(Protocol):
+    """On whose behalf a callback runs."""
+
+    def fail(self) -> None:
+        """One of its callbacks raised: it must end itself, in whatever state it is."""
+
+
+class Watch:
+    """Interest in a descriptor. `cancel` before the descriptor is closed."""
+
+    __slots__ = ("_loop", "callback", "descriptor", "events", "owner")
+
+    def __init__(
+        self, loop: Loop, descriptor: int, events: int, callback: Callback, owner: Owner | None
+    ) -> None:
+        self._loop = loop
+        self.descriptor = descriptor
+        self.events = events
+        self.callback: Callback | None = callback
+        self.owner = owner
+
+    def want(self, events: int) -> None:
+        """Change what to wait for."""
+        if events != self.events and self.callback is not None:
+            self.events = events
+            self._loop._selector.modify(self.descriptor, events, self)
+
+    def cancel(self) -> None:
+        """Idempotent."""
+        if self.callback is not None:
+            self.callback = None
+            self._loop._selector.unregister(self.descriptor)
+
+
+class Timer:
+    """One call in the future."""
+
+    __slots__ = ("_loop", "callback", "owner")
+
+    def __init__(self, loop: Loop, callback: Callback, owner: Owner | None) -> None:
+        self._loop = loop
+        self.callback: Callback | None = callback
+        self.owner = owner
+
+    def cancel(self) -> None:
+        """Idempotent; harmless after it fired."""
+        if self.callback is not None:
+            self.callback = None
+            self._loop._timer_cancelled()
+
+
+class Loop:
+    """Runs callbacks one after another in a daemon thread. None of them may block.
+
+    `post` and `run` are for any thread; everything else belongs to the loop's own.
+    A callback that raises is logged, and its owner's `fail` is called: the loop goes on.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._posted: deque[tuple[Callback, Owner | None]] = deque()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._timers_cancelled = 0
+        self._order = itertools.count()
+        self._stopping = False
+        self._closed = False
+        # Reentrant, for a finalizer may post while its thread is in the middle of posting.
+        self._door = threading.RLock()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._wake_watch = self.watch(self._wake_fd, READ, self._drain_wake)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close its descriptors. Idempotent. Not for the loop's own thread."""
+        started = self._thread.ident is not None
+        if started:
+            self.post(self._end)
+            self._thread.join()
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._selector.close()
+                os.close(self._wake_fd)
+        self._posted.clear()
+
+    def in_thread(self) -> bool:
+        """Whether the caller runs in the loop's thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def post(self, callback: Callback, owner: Owner | None = None) -> bool:
+        """Have `callback` called soon. From any thread. False if the loop was stopped."""
+        with self._door:
+            if self._closed:
+                return False
+            self._posted.append((callback, owner))
+            os.eventfd_write(self._wake_fd, 1)
+            return True
+
+    def run(self, callback: Callback, timeout: float) -> None:
+        """Like `post`, and wait until it has been called, but no longer than `timeout` seconds."""
+        if self.in_thread():
+            self.guard(callback, None)
+            return
+        called = threading.Event()
+
+        def call_and_tell() -> None:
+            try:
+                callback()
+            finally:
+                called.set()
+
+        if self.post(call_and_tell):
+            called.wait(timeout)
+
+    def watch(
+        self, descriptor: int, events: int, callback: Callback, owner: Owner | None = None
+    ) -> Watch:
+        """Call `callback` whenever the descriptor is ready (level-triggered)."""
+        watch = Watch(self, descriptor, events, callback, owner)
+        self._selector.register(descriptor, events, watch)
+        return watch
+
+    def later(self, seconds: float, callback: Callback, owner: Owner | None = None) -> Timer:
+        """Call `callback` once, `seconds` from now."""
+        timer = Timer(self, callback, owner)
+        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), timer))
+        return timer
+
+    def guard(self, callback: Callback, owner: Owner | None) -> None:
+        """Call it; an exception is logged and ends the owner, nobody else."""
+        try:
+            callback()
+        except Exception:
+            log.exception("the control thread closes what this failed in: %r", owner)
+            if owner is not None:
+                try:
+                    owner.fail()
+                except Exception:
+                    log.exception("and could not close it: %r", owner)
+
+    def _main(self) -> None:
+        while not self._stopping:
+            for key, _ in self._selector.select(self._patience()):
+                watch: Watch = key.data
+                if watch.callback is not None:  # an earlier callback may have cancelled it
+                    self.guard(watch.callback, watch.owner)
+            for _ in range(len(self._posted)):
+                self.guard(*self._posted.popleft())
+            self._run_timers()
+
+    def _end(self) -> None:
+        self._stopping = True
+
+    def _drain_wake(self) -> None:
+        os.eventfd_read(self._wake_fd)
+
+    def _patience(self) -> float | None:
+        if self._posted:
+            return 0
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+
+    def _run_timers(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            timer = heapq.heappop(self._timers)[2]
+            callback, timer.callback = timer.callback, None
+            if callback is None:
+                self._timers_cancelled -= 1
+            else:
+                self.guard(callback, timer.owner)
+
+    def _timer_cancelled(self) -> None:
+        """Keep the heap from filling with the deadlines of handshakes that were quick."""
+        self._timers_cancelled += 1
+        if self._timers_cancelled > 64 and self._timers_cancelled * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._timers_cancelled = 0

@@ -1,0 +1,249 @@
+"""One token: a peer's queue in the data plane, and the connection that feeds it, if any."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from ..constants import Event
+from ..transports import Transport
+from ..zmtp import PeerInfo
+from .loop import Timer
+from .record import SocketRecord
+from .session import Failure, Session
+from .settings import Settings
+
+_RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
+
+PROTOCOL_ERRORS = 0x10000000
+"""The lowest ZMQ_PROTOCOL_ERROR_*; errno values are below."""
+
+
+class Peer:
+    """What accepted and dialed connections have in common. Lives in the control thread.
+
+    A life: `converse` on a connection, `_attach` when hands are shaken; then the data plane has the
+    descriptor and reports by `disconnected` or `flushed`. `close` and `abort` end it from our side,
+    `finish` is the end of every path.
+    """
+
+    bound = False
+    """Accepted, not dialed."""
+
+    def __init__(
+        self,
+        record: SocketRecord,
+        settings: Settings,
+        transport: Transport,
+        endpoint: str,
+        token: int,
+    ) -> None:
+        self.record = record
+        self.hub = record.hub
+        self.settings = settings
+        self.transport = transport
+        self.endpoint = endpoint
+        self.token = token
+        self.has_queue = False  # the data plane knows the token
+        self.attached = False  # and has a connection for it
+        self.closing = False
+        self.aborted = False
+        self.finished = False
+        self._descriptor = -1  # of the present or last connection, as monitors report it
+        self._session: Session | None = None
+        self._mute: socket.socket | None = None
+        self._linger: Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.endpoint} token={self.token}>"
+
+    @property
+    def dies_with_connection(self) -> bool:
+        """The queue goes with the connection: accepted ones, and all under option IMMEDIATE."""
+        return self.bound or bool(self.settings.options.immediate)
+
+    # -- for subclasses
+
+    def lost(self, final: bool, failed_handshake: bool) -> None:
+        """The connection is gone, reported and closed. `final`: trying again has no point."""
+        raise NotImplementedError
+
+    def peer_id(self, announced: bytes) -> bytes:
+        """The routing id to file the peer under."""
+        return announced
+
+    def emit(self, event: int, value: int) -> None:
+        """Tell the monitor something about this peer."""
+        self.record.emit(event, value, self.endpoint)
+
+    # -- from no connection to an attached one
+
+    def converse(self, connection: socket.socket) -> None:
+        """Shake hands on it, unless this socket is a raw one. The connection is ours now."""
+        self._descriptor = connection.fileno()
+        if self.settings.raw:
+            self._attach(connection, _RAW, b"")
+            return
+        try:
+            handshake = self.settings.handshake(as_server=self.bound)
+            timeout = self.settings.options.handshake_ivl
+            self._session = Session(self.hub.loop, connection, handshake, timeout, self)
+        except BaseException:
+            connection.close()
+            raise
+        self._session.start()
+
+    def handshake_done(self, session: Session) -> None:
+        """From the session: give the connection to the data plane."""
+        self._session = None
+        handshake = session.handshake
+        self._attach(session.connection, handshake.peer, handshake.leftover)
+
+    def handshake_failed(self, session: Session, failure: Failure) -> None:
+        """From the session."""
+        self._session = None
+        session.connection.close()
+        self.emit(failure.event, failure.value)
+        self.emit(Event.DISCONNECTED, self._descriptor)
+        self.lost(failure.final, failed_handshake=True)
+
+    def _attach(self, connection: socket.socket, peer: PeerInfo, leftover: bytes) -> None:
+        core = self.record.core()
+        if core is None:
+            connection.close()
+            self.finish()
+            return
+        address = self.transport.peer_address(connection)
+        try:
+            status = core.attach(
+                self.token,
+                connection.fileno(),
+                leftover,
+                routing_id=self.peer_id(peer.routing_id),
+                peer_type=peer.socket_type,
+                minor=peer.minor,
+                bound=self.dies_with_connection,
+                properties=peer.properties | {"Peer-Address": address},
+                thread=self.settings.thread_for(self.token),
+            )
+        except BaseException:
+            connection.close()
+            raise
+        if status == 0:
+            connection.detach()
+            self.has_queue = self.attached = True
+        elif status == errno.ENOTSOCK:
+            connection.close()
+            self.finish()
+            return
+        else:
+            # A duplicate routing id, or a second peer of a PAIR. libzmq leaves such a connection
+            # open and never serves it, so its peer does not come back at once, and again.
+            self._mute = connection
+            self.hub.ends.add(connection, self._mute_ended, self)
+        if not self.settings.raw:
+            self.emit(Event.HANDSHAKE_SUCCEEDED, 0)
+        self.established()
+        if self._mute is not None and self.closing:
+            self.abort()
+
+    def established(self) -> None:
+        """Hands are shaken."""
+
+    # -- news
+
+    def disconnected(self, value: int) -> None:
+        """EV_DISCONNECTED: the data plane has closed the connection."""
+        if not self.attached:
+            return
+        self.attached = False
+        if not self.aborted:
+            self.emit(Event.DISCONNECTED, self._descriptor)
+            self.lost(final=value >= PROTOCOL_ERRORS, failed_handshake=False)
+        elif self.dies_with_connection:
+            self.finish()  # it went by itself while we were cutting it
+
+    def flushed(self) -> None:
+        """EV_FLUSHED: the queue is gone, and the connection with it."""
+        self.finish()
+
+    def _mute_ended(self) -> None:
+        if self._mute is not None:
+            self._mute.close()
+            self._mute = None
+        self.emit(Event.DISCONNECTED, self._descriptor)
+        self.lost(final=False, failed_handshake=False)
+
+    # -- the end
+
+    def close(self, linger: int, connecting: bool = True) -> None:
+        """End it when its queue is written, but after `linger` ms at the latest (-1: no limit).
+
+        `connecting`: without a connection, go on trying to get one meanwhile. A second call with a
+        shorter linger shortens it.
+        """
+        core = self.record.core()
+        if self.finished or self.aborted:
+            return
+        if not self.has_queue or core is None:
+            self.finish()
+            return
+        hopeless = not self.attached and (
+            self._mute is not None or not connecting or not core.has_pending(self.token)
+        )
+        if linger == 0 or hopeless:
+            self.abort()
+            return
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+        if linger > 0:
+            self._linger = self.hub.loop.later(linger / 1000, self.abort, self)
+        if not self.closing:
+            self.closing = True
+            core.close_pipe(self.token)
+
+    def abort(self) -> None:
+        """End it now. The data plane still has to let go of the queue, if there is one."""
+        if self.finished or self.aborted:
+            return
+        self.release()
+        core = self.record.core()
+        if self.has_queue and core is not None:
+            self.closing = self.aborted = True
+            core.abort_pipe(self.token)
+        else:
+            self.finish()
+
+    def fail(self) -> None:
+        """A callback of ours raised."""
+        self.abort()
+
+    def finish(self) -> None:
+        """Forget it: nothing of it is left in the data plane. Idempotent."""
+        self.release()
+        if not self.finished:
+            self.finished = True
+            self.forget()
+            self.record.remove(self)
+
+    def forget(self) -> None:
+        """Leave the tables of whoever made this peer."""
+
+    def release(self) -> None:
+        """Close what the control plane holds: timers, and a connection not handed over."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        if self._mute is not None:
+            self.hub.ends.remove(self._mute)
+            self._mute.close()
+            self._mute = None
+
+    def describe(self) -> str:
+        """For `Control.pending`."""
+        limit = "as long as it takes" if self._linger is None else "until LINGER runs out"
+        return f"{self.settings.type.name} {self.endpoint}: unsent messages, {limit}"

@@ -1,0 +1,45 @@
+"""Calls that may block for seconds (DNS), in a few daemon threads that come and go with demand."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+_MAX_THREADS = 4
+
+
+class Resolver:
+    """Runs blocking calls elsewhere. A thread ends when there is nothing left to do.
+
+    Nobody waits for these threads: getaddrinfo cannot be interrupted.
+    """
+
+    def __init__(self, max_threads: int = _MAX_THREADS) -> None:
+        self._max_threads = max_threads
+        self._lock = threading.Lock()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._threads = 0
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have `work` called soon. It must not raise, and must itself report what it found."""
+        with self._lock:
+            self._queue.append(work)
+            if self._threads >= self._max_threads:
+                return
+            self._threads += 1
+        threading.Thread(target=self._main, name="peromq/resolver", daemon=True).start()
+
+    def clear(self) -> None:
+        """Forget what has not begun."""
+        with self._lock:
+            self._queue.clear()
+
+    def _main(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._threads -= 1
+                    return
+                work = self._queue.popleft()
+            work()

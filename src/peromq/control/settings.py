@@ -1,0 +1,111 @@
+"""What the control plane needs of a socket: its core, and its options at bind or connect."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..constants import Errno, SecurityMechanism, SocketType
+from ..error import ZMQError
+from ..transports import StreamOptions
+from ..zmtp import Handshake, Mechanism, NullMechanism
+
+
+class SocketOptions(StreamOptions, Protocol):
+    """The options read here, with libzmq's names, units (ms) and defaults."""
+
+    affinity: int
+    connect_routing_id: bytes
+    connect_timeout: int
+    handshake_ivl: int
+    immediate: int
+    linger: int
+    maxmsgsize: int
+    mechanism: int
+    metadata: Sequence[tuple[str, bytes]]
+    reconnect_ivl: int
+    reconnect_ivl_max: int
+    reconnect_stop: int
+    router_raw: int
+    routing_id: bytes
+    type: int
+
+
+class Core(Protocol):
+    """A socket as the control plane sees it: `SocketCore`, options and the way to its monitor."""
+
+    options: Any
+
+    def emit(self, event: int, value: int, endpoint: str) -> None: ...
+
+    def open_pipe(self, token: int) -> None: ...
+
+    def attach(
+        self,
+        token: int,
+        fd: int,
+        leftover: bytes,
+        *,
+        routing_id: bytes,
+        peer_type: str,
+        minor: int,
+        bound: bool,
+        properties: dict[str, str],
+        thread: int = -1,
+    ) -> int: ...
+
+    def close_pipe(self, token: int) -> None: ...
+
+    def abort_pipe(self, token: int) -> None: ...
+
+    def has_pending(self, token: int) -> bool: ...
+
+
+class Settings:
+    """A socket's type and options as they were at one bind or connect.
+
+    Raises ZMQError: ENOCOMPATPROTO for a socket that speaks no stream, ENOTSUP for a mechanism
+    that is not there.
+    """
+
+    def __init__(self, sock: Core) -> None:
+        self.options: SocketOptions = copy.copy(sock.options)
+        self.type = SocketType(self.options.type)
+        if self.type is SocketType.DGRAM:
+            raise ZMQError(Errno.ENOCOMPATPROTO)
+        if not self.raw:
+            self.handshake(as_server=False)  # what it does not like is better said at once
+
+    @property
+    def raw(self) -> bool:
+        """No ZMTP: the data plane gets the connection as it is."""
+        return self.type is SocketType.STREAM or (
+            self.type is SocketType.ROUTER and bool(self.options.router_raw)
+        )
+
+    def handshake(self, as_server: bool) -> Handshake:
+        """A handshake of this socket, not begun. `as_server`: for an accepted connection."""
+        return Handshake(
+            socket_type=self.type.name,
+            mechanism=make_mechanism(self.options, as_server),
+            routing_id=self.options.routing_id,
+            max_msg_size=self.options.maxmsgsize,
+            metadata=self.options.metadata,
+        )
+
+    def thread_for(self, token: int) -> int:
+        """An I/O thread that AFFINITY allows, in turn; -1 leaves the choice to the data plane."""
+        allowed = [bit for bit in range(64) if self.options.affinity >> bit & 1]
+        return allowed[token % len(allowed)] if allowed else -1
+
+
+def make_mechanism(options: SocketOptions, as_server: bool) -> Mechanism:
+    """The security mechanism of one connection, by the socket's options.
+
+    Raises ZMQError(ENOTSUP) for one that is not there: never fall back to less security.
+    """
+    if options.mechanism != SecurityMechanism.NULL:
+        name = SecurityMechanism(options.mechanism).name
+        raise ZMQError(Errno.ENOTSUP, f"security mechanism {name} is not available")
+    return NullMechanism()

@@ -1,0 +1,160 @@
+"""What all stream transports share: the contract, the options they read, and error texts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..error import ZMQError
+
+SocketAddress = Any
+"""What `socket.bind` takes: its shape depends on the address family."""
+
+
+class StreamOptions(Protocol):
+    """The socket options transports read, with libzmq's names and units."""
+
+    backlog: int
+    bindtodevice: str
+    busy_poll: int
+    ipc_filter_gid: Collection[int]
+    ipc_filter_pid: Collection[int]
+    ipc_filter_uid: Collection[int]
+    ipv6: int
+    priority: int
+    rcvbuf: int
+    sndbuf: int
+    tcp_accept_filter: Collection[str]
+    tcp_keepalive: int
+    tcp_keepalive_cnt: int
+    tcp_keepalive_idle: int
+    tcp_keepalive_intvl: int
+    tcp_maxrt: int
+    tos: int
+    use_fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to reach a peer: an address, and perhaps the address to leave from."""
+
+    family: int
+    remote: SocketAddress
+    local: SocketAddress | None = None
+
+
+class Target(Protocol):
+    """A connect endpoint, parsed. Used again for each attempt: names may move."""
+
+    @property
+    def may_block(self) -> bool:
+        """`routes` asks a resolver and may take seconds; call it from a helper thread."""
+
+    def routes(self) -> Sequence[Route]:
+        """Ways to try, best first. Raises OSError when there is none now."""
+
+    def dial(self, route: Route) -> tuple[socket.socket, int]:
+        """A non-blocking socket, and what connect() said: 0, EINPROGRESS or why it failed.
+
+        Raises OSError if not even a socket could be made.
+        """
+
+
+class Transport(Protocol):
+    """One address scheme."""
+
+    scheme: str
+
+    def listen(self, address: str, options: StreamOptions) -> Listening:
+        """Bind and listen. Raises ZMQError with the endpoint in its text."""
+
+    def target(self, address: str, options: StreamOptions) -> Target:
+        """Check the address of a connect. Raises ZMQError; resolves nothing."""
+
+    def endpoint_of(self, connection: socket.socket) -> str:
+        """The endpoint of this end, for monitor events of accepted connections."""
+
+    def peer_address(self, connection: socket.socket) -> str:
+        """The message property Peer-Address; empty if the peer is gone already."""
+
+    def admits(self, connection: socket.socket, options: StreamOptions) -> bool:
+        """Whether the filter options let this accepted connection in. Raises OSError."""
+
+    def tune(self, connection: socket.socket, options: StreamOptions) -> None:
+        """Apply the options of an accepted connection. Raises OSError."""
+
+
+class Listening:
+    """A listening, non-blocking socket and its endpoint, wildcards resolved."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        endpoint: str,
+        remove_name: Callable[[], None] | None = None,
+    ) -> None:
+        self.sock = sock
+        self.endpoint = endpoint
+        self._remove_name = remove_name
+
+    def close(self) -> None:
+        """Stop listening, and remove what the endpoint left in the file system. Idempotent."""
+        remove_name, self._remove_name = self._remove_name, None
+        try:
+            if remove_name is not None:
+                remove_name()  # first: while we still listen, nobody takes the name for stale
+        finally:
+            self.sock.close()
+
+
+def error(number: int, why: str, endpoint: str) -> ZMQError:
+    """A ZMQError whose text says what is wrong with which endpoint."""
+    return ZMQError(number, f"{os.strerror(number)}: {why} (addr={endpoint!r})")
+
+
+def from_oserror(failure: OSError, endpoint: str) -> ZMQError:
+    """The ZMQError for a failed system call on behalf of `endpoint`."""
+    number = failure.errno or 0
+    return ZMQError(number, f"{failure.strerror or failure} (addr={endpoint!r})")
+
+
+def set_buffers(sock: socket.socket, options: StreamOptions) -> None:
+    """SNDBUF and RCVBUF; before connect() or listen(), so that TCP windows follow them."""
+    if options.sndbuf >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
+    if options.rcvbuf >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
+
+
+def finish_connect(sock: socket.socket) -> None:
+    """What became of connect(), once the socket is writable. Raises OSError if it failed.
+
+    A connect() to an ephemeral port of this host where nobody listens may pick that very port as
+    its source and so reach itself. That is a refusal too.
+    """
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number == 0 and sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
+        number = errno.ECONNREFUSED
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+def adopt_listener(descriptor: int, families: Sequence[int], endpoint: str) -> socket.socket:
+    """The listening socket of option USE_FD; from now on ours to close.
+
+    Raises ZMQError: EBADF if that is no open socket, EINVAL if it does not listen or is of
+    another transport.
+    """
+    try:
+        sock = socket.socket(fileno=descriptor)
+    except OSError as failure:
+        raise from_oserror(failure, endpoint) from None
+    if sock.family in families and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.setblocking(False)
+        return sock
+    sock.detach()
+    raise error(errno.EINVAL, f"USE_FD {descriptor} is no listening socket of this kind", endpoint)

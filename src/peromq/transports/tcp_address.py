@@ -1,0 +1,156 @@
+"""The address part of tcp endpoints: HOST:PORT, and what local names stand for. No sockets made."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import ipaddress
+import re
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .base import SocketAddress, error
+
+_SIOCGIFADDR = 0x8915  # linux/sockios.h
+_IFREQ = struct.Struct("16s24x")
+
+_HOST_NAME = re.compile(r"\w[\w.-]*")
+_LOCAL_NAME = re.compile(r"\w[\w.:@-]*")  # interfaces may be called eth0:1 or veth0@if7
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """One side of an address. Port 0 leaves the choice to the system."""
+
+    host: str
+    port: int
+
+    @property
+    def literal(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The address `host` spells, or None if it is a name or `*`."""
+        return _literal(self.host)
+
+
+def parse_bind(address: str, endpoint: str) -> HostPort:
+    """`INTERFACE:PORT`. Raises ZMQError(EINVAL)."""
+    return _parse(address, endpoint, _local_host, lowest_port=0)
+
+
+def parse_connect(address: str, endpoint: str) -> tuple[HostPort | None, HostPort]:
+    """`HOST:PORT` or `SOURCE:PORT;HOST:PORT`, as (source, peer). Raises ZMQError(EINVAL)."""
+    source, separator, peer = address.rpartition(";")
+    return (
+        _parse(source, endpoint, _local_host, lowest_port=0) if separator else None,
+        _parse(peer, endpoint, _remote_host, lowest_port=1),
+    )
+
+
+def local_addresses(where: HostPort, ipv6: bool) -> list[tuple[int, SocketAddress]]:
+    """What to bind to, as (family, address), best first; `ipv6` is the IPV6 option.
+
+    An interface name stands for its addresses; any other name is resolved, which may block.
+    Raises OSError(ENODEV) if this host has no such address.
+    """
+    host, port = where.host, where.port
+    if host == "*":
+        # With IPV6 one socket serves both families; without IPv6 in the kernel, there is one.
+        wildcards = [(socket.AF_INET, ("0.0.0.0", port))]
+        return [(socket.AF_INET6, ("::", port)), *wildcards] if ipv6 else [*wildcards]
+    literals = [host] if where.literal else interface_addresses(host)
+    if literals:
+        found = [a for text in literals for a in _lookup(text, port, ipv6, socket.AI_NUMERICHOST)]
+    else:
+        found = _lookup(host, port, ipv6, socket.AI_PASSIVE)
+    # The order of an interface's addresses is ours to choose; libzmq prefers IPv6 as well.
+    return sorted(found, key=lambda entry: entry[0] != socket.AF_INET6) if ipv6 else found
+
+
+def remote_addresses(where: HostPort, ipv6: bool) -> list[tuple[int, SocketAddress]]:
+    """What to connect to, as (family, address), in the resolver's order. A name may block.
+
+    Raises OSError if there is nothing now.
+    """
+    flags = socket.AI_NUMERICHOST if where.literal else 0
+    return _lookup(where.host, where.port, ipv6, flags)
+
+
+def interface_addresses(name: str) -> list[str]:
+    """The addresses of a network interface of this host, IPv4 first; [] if there is none."""
+    found = []
+    octets = name.encode()
+    if len(octets) < 16:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            try:
+                answer = fcntl.ioctl(sock.fileno(), _SIOCGIFADDR, _IFREQ.pack(octets))
+                found.append(socket.inet_ntoa(answer[20:24]))
+            except OSError:
+                pass  # no such interface, or no IPv4 address
+    return found + _interface_ipv6(name)
+
+
+def _interface_ipv6(name: str) -> list[str]:
+    """Lines of if_inet6 are: address, index, prefix length, scope, flags, name."""
+    try:
+        with open("/proc/net/if_inet6", encoding="ascii", errors="replace") as table:
+            rows = [line.split() for line in table]
+    except OSError:
+        return []
+    addresses = [ipaddress.IPv6Address(int(row[0], 16)) for row in rows if row[5] == name]
+    addresses.sort(key=lambda address: address.is_link_local)  # those need a zone: last
+    return [f"{a}%{name}" if a.is_link_local else str(a) for a in addresses]
+
+
+def _lookup(host: str, port: int, ipv6: bool, flags: int) -> list[tuple[int, SocketAddress]]:
+    family = socket.AF_UNSPEC if ipv6 else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
+    except socket.gaierror as failure:
+        raise OSError(errno.ENODEV, f"{host}: {failure.strerror}") from None
+    except UnicodeError as failure:  # no IDNA form
+        raise OSError(errno.ENODEV, f"{host}: {failure}") from None
+    return [(entry[0], entry[4]) for entry in found]
+
+
+def _parse(
+    address: str, endpoint: str, host_of: Callable[[str], str | None], lowest_port: int
+) -> HostPort:
+    text, separator, port = address.rpartition(":")
+    if not separator or not text:
+        raise error(errno.EINVAL, "expected HOST:PORT", endpoint)
+    host = host_of(text)
+    if host is None:
+        raise error(errno.EINVAL, f"{text!r} is no host", endpoint)
+    if lowest_port == 0 and port == "*":
+        return HostPort(host, 0)
+    if not (port.isascii() and port.isdigit() and lowest_port <= int(port[:6]) <= 65535):
+        raise error(errno.EINVAL, f"{port!r} is no port of {lowest_port}..65535", endpoint)
+    return HostPort(host, int(port))
+
+
+def _local_host(text: str) -> str | None:
+    if text == "*":
+        return text
+    return _unbracketed(text) or (text if _LOCAL_NAME.fullmatch(text) else None)
+
+
+def _remote_host(text: str) -> str | None:
+    return _unbracketed(text) or (text if _HOST_NAME.fullmatch(text) else None)
+
+
+def _unbracketed(text: str) -> str | None:
+    """The literal in `[IPv6]`, or a bare literal; None for anything else."""
+    bracketed = text.startswith("[") and text.endswith("]")
+    host = text[1:-1] if bracketed else text
+    literal = _literal(host)
+    if literal is None or (bracketed and literal.version == 4):
+        return None
+    return host
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
