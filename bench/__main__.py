@@ -61,8 +61,7 @@ def main(arguments: list[str]) -> int:
     }
     field = {name: find(name) for name in options.contestants}
     for contestant in field.values():
-        state = f"skipped: {contestant.missing}" if contestant.missing else contestant.version
-        print(f"{contestant.name:8} {state}", flush=True)
+        print(f"{contestant.name:8} {contestant.state}", flush=True)
     outcomes = []
     for name, cases in SCENARIOS.items():
         if options.only and name not in options.only:

@@ -1,6 +1,6 @@
 """What is measured, and the bar it has to clear."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     seconds: float
     values: dict[str, float]
-    quantiles: list[float] = []
+    quantiles: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ UNITS = {
     "msg/s": "messages a second",
     "p50": "µs",
     "p99": "µs",
-    "cpu": "% of a core",
-    "rss": "bytes a connection",
+    "cpu, recv": "% of a core",
+    "cpu, poll": "% of a core",
+    "idle": "bytes a connection",
+    "used once": "bytes a connection",
 }
-HIGHER_IS_BETTER = {"msg/s"}

@@ -37,6 +37,11 @@ class Contestant:
     version: str = ""
     missing: str = ""
 
+    @property
+    def state(self) -> str:
+        """Its version, or why it does not take part."""
+        return f"skipped: {self.missing}" if self.missing else self.version
+
     def command(self, worker: str) -> list[str]:
         """The command line of one of its workers, without the worker's options."""
         return [*self.argv, worker, *(["--lib", self.lib] if self.lib else [])]
@@ -128,7 +133,17 @@ def _c_program() -> Contestant:
     if not compiler:
         return Contestant("c", missing="no C compiler")
     BUILD.mkdir(exist_ok=True)
-    build = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), "-lzmq"]
+    build = [
+        compiler,
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-o",
+        str(program),
+        str(source),
+        "-lzmq",
+        "-pthread",
+    ]
     run = subprocess.run(build, capture_output=True, text=True)
     if run.returncode:
         reason = next((x for x in run.stderr.splitlines() if "error" in x), run.stderr[-200:])

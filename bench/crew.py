@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from bench.contestants import ROOT, Contestant
+from bench.contestants import ROOT, Contestant, find
 
-PATIENCE = 60.0
+ACCOUNT = 1.0
+"""Seconds to wait for the status of a worker that seems to have ended."""
+PATIENCE = 45.0
 """Seconds to wait for a worker's line."""
 GRACE = 5.0
 """Seconds a worker has to end by itself once its stdin is closed."""
@@ -24,14 +27,19 @@ class Unfit(Exception):
 
 
 class Failed(Exception):
-    """A worker died, hung or talked nonsense."""
+    """A worker died, hung or talked nonsense; `detail` is all it wrote to stderr."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 class Worker:
     """One process and the lines it says."""
 
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+    def __init__(self, name: str, argv: Sequence[str]) -> None:
+        self._name = name
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by reap)
         self._process = subprocess.Popen(
             argv,
             cwd=ROOT,
@@ -39,7 +47,6 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        self._name = " ".join(argv[-12:])
         self._buffer = b""
 
     @property
@@ -54,7 +61,7 @@ class Worker:
             self._process.stdin.write(b"go\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise Failed(f"{self._name} is gone: {self._why()}") from None
+            raise self._failure("is gone") from None
 
     def expect(self, key: str, patience: float = PATIENCE) -> dict[str, Any]:
         """The next line, which has `key`."""
@@ -62,11 +69,11 @@ class Worker:
         try:
             fields: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise Failed(f"{self._name} said {line!r}") from None
+            raise self._failure(f"said {line!r}") from None
         if "skip" in fields:
             raise Unfit(fields["skip"])
         if key not in fields:
-            raise Failed(f"{self._name} said {line!r} instead of {key}")
+            raise self._failure(f"said {line!r} instead of {key}")
         return fields
 
     def _line(self, deadline: float) -> bytes:
@@ -75,18 +82,28 @@ class Worker:
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise Failed(f"{self._name} said nothing in time: {self._why()}")
+                raise self._failure("said nothing in time")
             data = os.read(descriptor, 1 << 16)
             if not data:
-                raise Failed(f"{self._name} ended early: {self._why()}")
+                raise self._failure("ended early")
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\n", 1)
         return line
 
-    def _why(self) -> str:
+    def _failure(self, what: str) -> Failed:
+        """What happened, with the worker's last words. One that hangs is made to say where."""
+        try:
+            self._process.wait(ACCOUNT)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)  # faulthandler prints every thread's stack
+            self._process.wait()
+            what += ", aborted"
+        else:
+            what += f" with status {self._process.returncode}"
         self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip()
-        return said[-800:] or f"exit status {self._process.poll()}"
+        detail = self._errors.read().decode(errors="replace").strip()
+        last = detail.splitlines()[-1] if self._process.returncode > 0 and detail else ""
+        return Failed(": ".join(filter(None, (self._name + " " + what, last))), detail)
 
     def dismiss(self) -> None:
         """Let it end."""
@@ -114,18 +131,38 @@ class Worker:
 class Crew:
     """A context manager: all workers of one measurement, and a directory for their endpoints."""
 
-    def __init__(self, contestant: Contestant) -> None:
+    def __init__(self, contestant: Contestant, grace: float = GRACE) -> None:
         self.contestant = contestant
         self.stubborn = 0
+        self._grace = grace
         self._workers: list[Worker] = []
         self._directory = tempfile.TemporaryDirectory(prefix="bench-")
 
     def start(self, worker: str, **options: str | int | float) -> Worker:
         """A worker of this contestant, with these command-line options."""
-        argv = self.contestant.command(worker)
+        return self._start(self.contestant, worker, options)
+
+    def start_raw(self, worker: str, **options: str | int | float) -> Worker:
+        """A worker that knows no library: the same one for every contestant."""
+        return self._start(find("raw"), worker, options)
+
+    def start_under(
+        self, prefix: Sequence[str], worker: str, **options: str | int | float
+    ) -> Worker:
+        """A worker of this contestant, run by another program."""
+        return self._start(self.contestant, worker, options, prefix)
+
+    def _start(
+        self,
+        contestant: Contestant,
+        worker: str,
+        options: dict[str, str | int | float],
+        prefix: Sequence[str] = (),
+    ) -> Worker:
+        argv = [*prefix, *contestant.command(worker)]
         for name, value in options.items():
             argv += ["--" + name.replace("_", "-"), str(value)]
-        started = Worker(argv)
+        started = Worker(f"{contestant.name} {worker}", argv)
         self._workers.append(started)
         return started
 
@@ -146,7 +183,7 @@ class Crew:
     ) -> None:
         for worker in self._workers:
             worker.dismiss()
-        deadline = time.monotonic() + (GRACE if error is None else 0.5)
+        deadline = time.monotonic() + (self._grace if error is None else 0.5)
         for worker in self._workers:
             if not worker.reap(max(0.1, deadline - time.monotonic())):
                 self.stubborn += 1

@@ -1,6 +1,7 @@
 """Runs a case: contestants in turn, run by run, and the medians of it."""
 
 import statistics
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -86,14 +87,10 @@ def run(
     for column in columns:
         column.trouble = field[column.entry.contestant].missing
     alive = [column for column in columns if not column.trouble]
-    counts = {column.entry.label: case.first_count for column in alive}
-    if case.most > case.first_count:
-        for column in alive:
-            progress(f"{case.scenario} {case.point}: {column.entry.label}, calibrating")
-            sample = _once(case, column, field, case.first_count)
-            if sample:
-                wish = int(case.first_count * settings.seconds / max(sample.seconds, 1e-6))
-                counts[column.entry.label] = max(FEWEST, min(case.most, wish))
+    counts: dict[str, int] = {}
+    for column in alive:
+        progress(f"{case.scenario} {case.point}: {column.entry.label}, calibrating")
+        counts[column.entry.label] = _calibrate(case, column, field, settings.seconds)
     runs = case.runs or settings.runs
     for turn in range(runs):
         alive = [column for column in alive if not column.trouble]
@@ -107,6 +104,22 @@ def run(
     return Outcome(case, columns)
 
 
+def _calibrate(case: Case, column: Column, field: Mapping[str, Contestant], seconds: float) -> int:
+    """How much work fills `seconds`: tried with little, then with more, as short runs mislead."""
+    count = case.first_count
+    for _ in range(3):
+        if count >= case.most:
+            break
+        sample = _once(case, column, field, count)
+        if not sample:
+            break
+        wish = int(count * seconds / max(sample.seconds, 1e-6))
+        count = max(FEWEST, min(case.most, wish, 30 * count))
+        if sample.seconds > seconds / 5:
+            break
+    return count
+
+
 def _once(case: Case, column: Column, field: Mapping[str, Contestant], count: int) -> Sample | None:
     """One measurement; a contestant in trouble is out of the case."""
     try:
@@ -116,4 +129,5 @@ def _once(case: Case, column: Column, field: Mapping[str, Contestant], count: in
         column.trouble = str(reason)
     except Failed as reason:
         column.trouble = f"failed: {reason}"
+        print(f"{case.scenario} {case.point}: {reason}\n{reason.detail}", file=sys.stderr)
     return None

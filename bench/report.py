@@ -13,7 +13,7 @@ from bench.case import UNITS
 from bench.contestants import Contestant
 from bench.referee import Column, Outcome, Verdict
 
-LIST_OF_METRICS = ("msg/s", "MB/s", "p50", "p99", "cpu", "rss", "rss after a message")
+METRICS = ("msg/s", "MB/s", "p50", "p99", "cpu, recv", "cpu, poll", "idle", "used once")
 
 
 def number(value: float | None) -> str:
@@ -22,8 +22,13 @@ def number(value: float | None) -> str:
         return "–"
     for unit, scale in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= scale * (10 if unit == "k" else 1):
-            return f"{value / scale:.3g} {unit}"
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+            return f"{digits(value / scale)} {unit}"
+    return digits(value)
+
+
+def digits(value: float) -> str:
+    """Three of them, without an exponent."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def cell(column: Column, metric: str) -> str:
@@ -43,9 +48,7 @@ def summary(outcome: Outcome) -> Iterable[str]:
     yield f"{case.scenario} {case.point}"
     for column in outcome.columns:
         figures = [
-            f"{metric} {cell(column, metric)}"
-            for metric in LIST_OF_METRICS
-            if column.figures(metric)
+            f"{metric} {cell(column, metric)}" for metric in METRICS if column.figures(metric)
         ]
         yield f"    {column.entry.label:16} {', '.join(figures) or column.trouble}"
         if figures and column.trouble:
@@ -87,7 +90,7 @@ def as_json(
     """Everything, run by run."""
     return {
         **facts,
-        "contestants": {c.name: c.missing and f"skipped: {c.missing}" or c.version for c in field},
+        "contestants": {c.name: c.state for c in field},
         "cases": [
             {
                 "scenario": outcome.case.scenario,
@@ -138,22 +141,22 @@ def as_markdown(
     out += ["span of the runs in brackets."]
     out += [f"{key}: {value}  " for key, value in facts["machine"].items()]
     out += ["", "| contestant | version |", "| --- | --- |"]
-    out += [f"| {c.name} | {c.missing and f'skipped: {c.missing}' or c.version} |" for c in field]
+    out += [f"| {c.name} | {c.state} |" for c in field]
     verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts()]
     counts = {word: sum(v.word == word for v in verdicts) for word in ("PASS", "FAIL", "-")}
     out += ["", f"{counts['PASS']} bars passed, {counts['FAIL']} failed, {counts['-']} not judged."]
     for name in dict.fromkeys(outcome.case.scenario for outcome in outcomes):
         group = [outcome for outcome in outcomes if outcome.case.scenario == name]
         out += ["", f"## {name}"]
-        for metric in LIST_OF_METRICS:
+        for metric in METRICS:
             out += _table(group, metric)
         out += ["", "| bar | point | ratio | demanded | |", "| --- | --- | --- | --- | --- |"]
         out += [_bar_row(verdict) for outcome in group for verdict in outcome.verdicts()]
     notes = [
-        f"* {o.case.scenario} {o.case.point}, {c.entry.label}: {c.trouble.splitlines()[-1]}"
+        f"* {o.case.scenario} {o.case.point}, {c.entry.label}: {c.trouble}"
         for o in outcomes
         for c in o.columns
-        if c.trouble and not c.trouble == _missing(field, c)
+        if c.trouble and c.trouble != _missing(field, c)
     ]
     return "\n".join([*out, *(["", "## Notes", "", *notes] if notes else []), ""])
 

@@ -4,6 +4,7 @@
  * JSON lines to stdout, plain lines from stdin, as the Python workers do it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,44 @@ static void run_push(const struct options *o)
     zmq_close(sock);
 }
 
+struct sending {
+    void *sock;
+    size_t size;
+    long count;
+};
+
+static void *send_all(void *argument)
+{
+    struct sending *work = argument;
+    char *body = calloc(1, work->size + 1);
+    for (long i = 0; i <= work->count; i++)
+        check(zmq_send(work->sock, body, work->size, 0) >= 0, "send");
+    free(body);
+    return NULL;
+}
+
+static void run_inproc(const struct options *o)
+{
+    void *pull = open_socket(o, ZMQ_PULL), *push = open_socket(o, ZMQ_PUSH);
+    struct sending work = {push, o->size, o->count};
+    pthread_t thread;
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    check(!zmq_bind(pull, "inproc://bench"), "bind");
+    check(!zmq_connect(push, "inproc://bench"), "connect");
+    check(!pthread_create(&thread, NULL, send_all, &work), "thread");
+    receive(pull, &message);
+    double start = now();
+    for (long i = 0; i < o->count; i++)
+        receive(pull, &message);
+    printf("{\"seconds\": %.9f, \"count\": %ld}\n", now() - start, o->count);
+    pthread_join(thread, NULL);
+    hear();
+    zmq_msg_close(&message);
+    zmq_close(push);
+    zmq_close(pull);
+}
+
 static void run_rep(const struct options *o)
 {
     void *sock = bind_socket(o, ZMQ_REP);
@@ -219,6 +258,8 @@ int main(int argc, char **argv)
         run_rep(&o);
     else if (!strcmp(o.worker, "req"))
         run_req(&o);
+    else if (!strcmp(o.worker, "inproc"))
+        run_inproc(&o);
     else if (!strcmp(o.worker, "version"))
         run_version();
     else

@@ -1,10 +1,16 @@
 """What is measured: one file per scenario, each with `cases(settings)`."""
 
 from bench.case import Cases
-from bench.scenarios import pushpull, reqrep
+from bench.scenarios import idle, inproc, iothreads, memory, proxy, pubsub, pushpull, reqrep
 
 SCENARIOS: dict[str, Cases] = {
     "pushpull": pushpull.cases,
     "batch": pushpull.batch_cases,
     "reqrep": reqrep.cases,
+    "inproc": inproc.cases,
+    "pubsub": pubsub.cases,
+    "proxy": proxy.cases,
+    "iothreads": iothreads.cases,
+    "idle": idle.cases,
+    "memory": memory.cases,
 }

@@ -1,5 +1,6 @@
 """``python -m bench.workers WORKER --lib MODULE …``: one worker process."""
 
+import faulthandler
 import sys
 
 from bench.workers import common, registry
@@ -7,6 +8,7 @@ from bench.workers import common, registry
 
 def main() -> None:
     """Run one worker; what it lacks is told to the harness in words."""
+    faulthandler.enable()
     common.live_briefly()
     options = common.parse(sys.argv[1:])
     try:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Callable
 
-from bench.workers import pushpull, raw, reqrep
+from bench.workers import idle, inproc, memory, proxy, pubsub, pushpull, raw, reqrep
 from bench.workers.common import skip
 
 Worker = Callable[[Namespace], None]
@@ -13,12 +13,19 @@ WORKERS: dict[str, Worker] = {
     "push": pushpull.push,
     "req": reqrep.req,
     "rep": reqrep.rep,
+    "inproc": inproc.inproc,
+    "pub": pubsub.pub,
+    "sub": pubsub.sub,
+    "proxy": proxy.proxy,
+    "idle": idle.idle,
+    "hold": memory.hold,
 }
 RAW: dict[str, Worker] = {
     "pull": raw.pull,
     "push": raw.push,
     "req": raw.req,
     "rep": raw.rep,
+    "crowd": memory.crowd,
 }
 
 
