@@ -96,8 +96,8 @@ $(VENV)/.check: $(VENV)/.tools
 	$(LOCK) $(PIP) install --group check
 	@touch $@
 
-# A plain install, not an editable one: an editable meson-python package rebuilds itself on import, and processes
-# that are started together (our tests do that) would then run ninja in the same directory at the same time.
+# A plain install, not an editable one: an editable meson-python package rebuilds itself on import, without a lock.
+# Of six processes that imported it at once after a change, one or two found a half-written extension module.
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
 	CYTHON="$(CYTHON)" $(LOCK) $(PIP) install --no-build-isolation --no-deps --force-reinstall -Cbuild-dir=$(BUILD) .
 	@touch $@

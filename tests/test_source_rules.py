@@ -102,7 +102,7 @@ def sleeps(tree: ast.AST) -> list[int]:
 
 
 def test_tests_do_not_sleep() -> None:
-    """A test waits for a condition, within bounds. The helpers beside the tests may poll for one."""
+    """A test waits for a condition, within bounds; the helpers beside the tests may poll."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         found += where(path, sleeps(ast.parse(path.read_text(encoding="utf-8"))))
