@@ -34,6 +34,13 @@ def encode_command(name: bytes, data: bytes = b"") -> bytes:
     return encode_frame(Frame(bytes([len(name)]) + name + data, command=True))
 
 
+def encode_metadata(*properties: tuple[bytes, bytes]) -> bytes:
+    return b"".join(
+        bytes([len(name)]) + name + len(value).to_bytes(4, "big") + value
+        for name, value in properties
+    )
+
+
 def decode(stream: bytes, limit: int = 2**63 - 1) -> tuple[list[Frame], bytes]:
     """All complete frames, and the octets of the incomplete one behind them."""
     frames = []

@@ -16,6 +16,20 @@ NAMES = st.binary(min_size=1, max_size=255)
 PROPERTIES = st.lists(st.tuples(NAMES, st.binary(max_size=300)), max_size=6)
 
 
+class Claims(bytes):
+    """No octets, however many it claims to have."""
+
+    def __new__(cls, size: int) -> "Claims":
+        octets = super().__new__(cls)
+        octets.size = size
+        return octets
+
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
 @given(PROPERTIES)
 def test_metadata_round_trip(properties: list[tuple[bytes, bytes]]) -> None:
     assert parse_metadata(build_metadata(properties)) == properties
@@ -64,13 +78,14 @@ def test_names_that_do_not_fit(name: bytes) -> None:
         build_metadata([(name, b"")])
 
 
-def test_values_that_do_not_fit() -> None:
-    class Huge(bytes):
-        def __len__(self) -> int:
-            return 2**31
+def test_names_and_values_that_just_fit() -> None:
+    assert build_metadata([(b"x" * 255, b"")]) == b"\xff" + b"x" * 255 + bytes(4)
+    assert build_metadata([(b"x", Claims(2**31 - 1))]) == b"\x01x\x7f\xff\xff\xff"
 
+
+def test_values_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="at most 2147483647"):
-        build_metadata([(b"x", Huge())])
+        build_metadata([(b"x", Claims(2**31))])
 
 
 def test_ready() -> None:
@@ -80,7 +95,15 @@ def test_ready() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "status"),
-    [("300", 300), ("400", 400), ("500", 500), ("200", None), ("4000", None), ("", None)],
+    [
+        ("300", 300),
+        ("400", 400),
+        ("500", 500),
+        ("200", None),
+        ("4000", None),
+        ("", None),
+        ("x" * 255, None),
+    ],
 )
 def test_error_round_trip(reason: str, status: int | None) -> None:
     body = build_error(reason)

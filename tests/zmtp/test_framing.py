@@ -14,6 +14,11 @@ def test_commands_equal_libzmq(vector: golden.Command) -> None:
     assert take_frame(bytearray(vector.wire), MAX_COMMAND_SIZE) == vector.body
 
 
+@pytest.mark.parametrize(("size", "header"), [(255, "04ff"), (256, "060000000000000100")])
+def test_long_begins_at_256_octets(size: int, header: str) -> None:
+    assert encode_command(bytes(size)) == bytes.fromhex(header) + bytes(size)
+
+
 @given(st.binary(max_size=600))
 def test_encoding_equals_the_oracle(body: bytes) -> None:
     assert encode_command(body) == oracle.encode_frame(oracle.Frame(body, command=True))

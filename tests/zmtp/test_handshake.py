@@ -1,8 +1,6 @@
-from collections.abc import Mapping
-
 import pytest
 
-from peromq.zmtp import Handshake, Mechanism, NullMechanism, ProtocolError, ProtocolErrorCode
+from peromq.zmtp import Handshake, NullMechanism, ProtocolError, ProtocolErrorCode
 from peromq.zmtp.framing import MAX_COMMAND_SIZE
 from tests.oracle import zmtp as oracle
 from tests.zmtp import golden
@@ -10,15 +8,8 @@ from tests.zmtp.connection_pair import ConnectionPair, null_handshake
 from tests.zmtp.golden import GREETING, READY
 
 
-def metadata(*properties: tuple[bytes, bytes]) -> bytes:
-    return b"".join(
-        len(name).to_bytes(1, "big") + name + len(value).to_bytes(4, "big") + value
-        for name, value in properties
-    )
-
-
 def ready(*properties: tuple[bytes, bytes]) -> bytes:
-    return oracle.encode_command(b"READY", metadata(*properties))
+    return oracle.encode_command(b"READY", oracle.encode_metadata(*properties))
 
 
 def established(wire: bytes, socket_type: str = "DEALER") -> Handshake:
@@ -316,70 +307,9 @@ def test_after_a_failure_everything_fails() -> None:
     assert not handshake.done
 
 
-# -- mechanisms to come --------------------------------------------------------------------------
-
-
-class AskingMechanism:
-    """As a PLAIN server does: hears a credential, asks elsewhere, answers, hears the metadata."""
-
-    name = "ASKING"
-
-    def __init__(self) -> None:
-        self.done = False
-        self.properties: Mapping[str, str] = {}
-        self.asked: bytes | None = None
-        self._outgoing: list[bytes] = []
-        self._metadata = b""
-
-    def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
-
-    def next_command(self) -> bytes | None:
-        return self._outgoing.pop(0) if self._outgoing else None
-
-    def receive_command(self, body: bytes) -> bytes | None:
-        if self.asked is None:
-            self.asked = body
-            return None
-        if not self.properties:
-            raise ProtocolError("impatient", ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND)
-        self._outgoing.append(b"\x05READY" + self._metadata)
-        self.done = True
-        return body
-
-    def verdict(self, user_id: str) -> None:
-        self.properties = {"User-Id": user_id}
-        self._outgoing.append(b"\x07WELCOME")
-
-
-def asking() -> tuple[AskingMechanism, Handshake]:
-    mechanism = AskingMechanism()
-    as_declared: Mechanism = mechanism
-    handshake = Handshake(socket_type="REP", mechanism=as_declared)
-    handshake.receive_data(GREETING[:12] + b"ASKING".ljust(20, b"\0") + GREETING[32:])
-    assert len(handshake.data_to_send()) == 64
-    handshake.receive_data(b"\x04\x06secret")
-    assert mechanism.asked == b"secret"
-    assert handshake.data_to_send() == b""
-    return mechanism, handshake
-
-
-def test_a_mechanism_may_wait_for_a_third_party() -> None:
-    mechanism, handshake = asking()
-    mechanism.verdict("alice")
-    assert handshake.data_to_send() == oracle.encode_command(b"WELCOME")
-    block = metadata((b"Socket-Type", b"REQ"), (b"User-Id", b"mallory"))
-    handshake.receive_data(oracle.encode_frame(oracle.Frame(block, command=True)))
-    assert handshake.data_to_send() == READY["REP"]
-    assert handshake.done
-    assert handshake.peer.properties == {"Socket-Type": "REQ", "User-Id": "alice"}
-
-
-def test_socket_types_are_checked_before_a_mechanism_answers() -> None:
-    mechanism, handshake = asking()
-    mechanism.verdict("alice")
-    handshake.data_to_send()
-    block = metadata((b"Socket-Type", b"PUSH"))
-    with pytest.raises(ProtocolError):
-        handshake.receive_data(oracle.encode_frame(oracle.Frame(block, command=True)))
-    assert handshake.data_to_send() == b""
+def test_nothing_follows_eof() -> None:
+    handshake = null_handshake("DEALER")
+    with pytest.raises(ProtocolError, match="closed"):
+        handshake.receive_eof()
+    with pytest.raises(ProtocolError, match="already failed"):
+        handshake.receive_data(GREETING)
