@@ -217,14 +217,19 @@ class Options:
 
         Strings lose one trailing NUL, as in pyzmq.
         """
-        spec = SOCKET_OPTIONS.get(number)
-        if spec is None:
-            raise _unknown(number)
-        self._require(spec, writable=False)
+        spec = self.require_readable(number)
         value: int | bytes | str = getattr(self, spec.attribute)
         if isinstance(value, str):
             return value.encode(errors="surrogateescape").removesuffix(b"\0")
         return value
+
+    def require_readable(self, number: int) -> OptionSpec:
+        """The table's row of an option that `get` gives; ZMQError with EINVAL for any other."""
+        spec = SOCKET_OPTIONS.get(number)
+        if spec is None:
+            raise _unknown(number)
+        self._require(spec, writable=False)
+        return spec
 
     def _require(self, spec: OptionSpec, *, writable: bool) -> None:
         """The option must have the right, be for this socket type, and its feature be there."""

@@ -1,0 +1,103 @@
+# ruff: noqa: F403, F405
+"""PeroMQ: ZeroMQ written anew for Python. Use it as `import peromq as zmq`.
+
+The API is pyzmq's, and more: `Socket.send_many` and `recv_many`, `Context.shutdown`,
+`Context.term(timeout)`, sockets that may be shared between threads.
+"""
+
+from . import constants as constants
+from . import error as error
+from . import utils as utils
+from ._core.handles import Frame
+from .constants import *
+from .context import Context, SyncContext
+from .curve import curve_keypair, curve_public
+from .error import (
+    Again,
+    ContextTerminated,
+    DraftFDWarning,
+    InterruptedSystemCall,
+    NotDone,
+    ZMQBaseError,
+    ZMQBindError,
+    ZMQError,
+    ZMQVersionError,
+    strerror,
+    zmq_errno,
+)
+from .forward import device, proxy, proxy_steerable
+from .poll import Poller, select, zmq_poll
+from .socket import COPY_THRESHOLD, Socket, SyncSocket
+from .stopwatch import Stopwatch
+from .tracker import _FINISHED_TRACKER, MessageTracker
+from .transports.ipc import PATH_LIMIT as IPC_PATH_MAX_LEN
+from .version import (
+    __revision__,
+    __version__,
+    has,
+    pyzmq_version,
+    pyzmq_version_info,
+    zmq_version,
+    zmq_version_info,
+)
+
+Message = Frame
+
+DRAFT_API = PYZMQ_DRAFT_API = False
+"""Are libzmq's draft socket types there?"""
+
+__all__ = [
+    "COPY_THRESHOLD",
+    "DRAFT_API",
+    "IPC_PATH_MAX_LEN",
+    "PYZMQ_DRAFT_API",
+    "_FINISHED_TRACKER",
+    "Again",
+    "Context",
+    "ContextTerminated",
+    "DraftFDWarning",
+    "Frame",
+    "InterruptedSystemCall",
+    "Message",
+    "MessageTracker",
+    "NotDone",
+    "Poller",
+    "Socket",
+    "Stopwatch",
+    "SyncContext",
+    "SyncSocket",
+    "ZMQBaseError",
+    "ZMQBindError",
+    "ZMQError",
+    "ZMQVersionError",
+    "__revision__",
+    "__version__",
+    "curve_keypair",
+    "curve_public",
+    "device",
+    "get_includes",
+    "get_library_dirs",
+    "has",
+    "proxy",
+    "proxy_steerable",
+    "pyzmq_version",
+    "pyzmq_version_info",
+    "select",
+    "strerror",
+    "zmq_errno",
+    "zmq_poll",
+    "zmq_version",
+    "zmq_version_info",
+]
+__all__ += constants.__all__
+
+
+def get_includes() -> list[str]:
+    """Directories for `cimport peromq`: there is no C API, so only the package's own."""
+    package = __path__[0]
+    return [package, f"{package}/utils"]
+
+
+def get_library_dirs() -> list[str]:
+    """Directories of compiled libraries: the package's own."""
+    return [__path__[0]]

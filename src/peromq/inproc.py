@@ -1,0 +1,123 @@
+"""The inproc transport: a registry of names per context that pairs sockets of the same process.
+
+No descriptor, no handshake, no check of socket types, no monitor events. A connect may come before
+its bind: the connecting socket's queue is there at once, and its far end waits here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .constants import Errno
+from .error import ZMQError
+
+if TYPE_CHECKING:
+    from ._core.handles import SocketCore
+    from .socket_state import SocketState
+
+FIRST_TOKEN = 1 << 48
+"""Tokens of inproc pipes start here, far above those of the control plane."""
+
+ENOENT = 2
+
+
+@dataclass(slots=True)
+class InprocLinks:
+    """The inproc pipes of one socket, by token."""
+
+    connected: dict[str, list[int]] = field(default_factory=dict)  # by name
+    accepted: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A connect whose bind has not come yet."""
+
+    token: int
+    far_end: object
+
+
+class InprocRegistry:
+    """Names bound in one context, and connects that wait for a name. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tokens = itertools.count(FIRST_TOKEN)
+        self._bound: dict[str, SocketState] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}
+
+    def bind(self, name: str, socket: SocketState) -> None:
+        """Give a socket a name, and the peers that wait for it. EADDRINUSE if it is taken."""
+        with self._lock:
+            if name in self._bound:
+                raise ZMQError(Errno.EADDRINUSE)
+            core = socket.open_core()
+            self._bound[name] = socket
+            for waiting in self._waiting.pop(name, []):
+                token = next(self._tokens)
+                core.inproc_adopt(waiting.far_end, token)
+                socket.inproc.accepted.append(token)
+
+    def unbind(self, name: str, socket: SocketState) -> None:
+        """Take the name away; peers stay. ENOENT if the socket does not have it."""
+        with self._lock:
+            if self._bound.get(name) is not socket:
+                raise ZMQError(ENOENT)
+            del self._bound[name]
+
+    def connect(self, name: str, socket: SocketState) -> SocketState | None:
+        """Pair a socket with the one that has the name, now or later; the binder if now."""
+        with self._lock:
+            core = socket.open_core()
+            binder = self._bound.get(name)
+            token = next(self._tokens)
+            if binder is None:
+                far_end = core.inproc_connect(None, token)
+                self._waiting.setdefault(name, []).append(_Waiting(token, far_end))
+            else:
+                core.inproc_connect(binder.open_core(), token)
+                binder.inproc.accepted.append(token)
+            socket.inproc.connected.setdefault(name, []).append(token)
+            return binder
+
+    def disconnect(self, name: str, socket: SocketState) -> None:
+        """Close all of a socket's pipes to the name. ENOENT if there are none."""
+        with self._lock:
+            tokens = socket.inproc.connected.pop(name, None)
+            if tokens is None:
+                raise ZMQError(ENOENT)
+            self._forget(name, tokens)
+            core = socket.open_core()
+            for token in tokens:
+                core.close_pipe(token)
+
+    def close(self, socket: SocketState, core: SocketCore, linger: int) -> None:
+        """End a socket's part in everything. Unless `linger` is 0, what it sent stays readable."""
+        with self._lock:
+            for name in [name for name, binder in self._bound.items() if binder is socket]:
+                del self._bound[name]
+            tokens = list(socket.inproc.accepted)
+            for name, connected in socket.inproc.connected.items():
+                tokens += connected
+                if linger == 0:
+                    self._forget(name, connected)
+            for token in tokens:
+                if linger == 0:
+                    core.abort_pipe(token)
+                else:
+                    core.close_pipe(token)
+
+    def clear(self) -> None:
+        """The context ends: nobody will come for the waiting ends."""
+        with self._lock:
+            self._waiting.clear()
+
+    def _forget(self, name: str, tokens: list[int]) -> None:
+        kept = [item for item in self._waiting.get(name, []) if item.token not in tokens]
+        if kept:
+            self._waiting[name] = kept
+        else:
+            self._waiting.pop(name, None)

@@ -1,0 +1,103 @@
+"""Waiting for several sockets: `Poller`, `select`, `zmq_poll`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._core.handles import SocketCore, poll_cores
+from .constants import PollEvent
+
+POLLIN, POLLOUT, POLLERR = PollEvent.POLLIN, PollEvent.POLLOUT, PollEvent.POLLERR
+
+
+class Poller:
+    """A set of sockets and descriptors to wait for.
+
+    A descriptor is an int, or any object with `fileno()`.
+    """
+
+    sockets: list[tuple[Any, int]]
+    _map: dict[Any, int]
+
+    def __init__(self) -> None:
+        self.sockets = []
+        self._map = {}  # to places in `sockets`
+
+    def __contains__(self, socket: Any) -> bool:
+        return socket in self._map
+
+    def register(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        """Wait for these events of a socket from now on; flags 0 forget it."""
+        if not flags:
+            if socket in self._map:
+                self.unregister(socket)
+        elif socket in self._map:
+            self.sockets[self._map[socket]] = (socket, flags)
+        else:
+            self._map[socket] = len(self.sockets)
+            self.sockets.append((socket, flags))
+
+    def modify(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
+        """The same as `register`."""
+        self.register(socket, flags)
+
+    def unregister(self, socket: Any) -> None:
+        """Forget a socket. KeyError if it was not registered."""
+        del self.sockets[self._map.pop(socket)]
+        self._map = {known: place for place, (known, _) in enumerate(self.sockets)}
+
+    def poll(self, timeout: float | None = None) -> list[tuple[Any, int]]:
+        """Wait until something happens, `timeout` ms or for ever, and say what: (socket, events).
+
+        In the order of registration. Objects that are not sockets appear as their int descriptor.
+        """
+        if timeout is None or timeout < 0:
+            timeout = -1
+        return zmq_poll(self.sockets, int(timeout))
+
+
+def zmq_poll(sockets: list[tuple[Any, int]], timeout: int = -1) -> list[tuple[Any, int]]:
+    """Wait for (socket, events) pairs, `timeout` ms, negative for ever; those that happened.
+
+    An empty list returns at once. Raises TypeError for what cannot be polled, ValueError if
+    fileno() fails, ZMQError (ENOTSOCK) for a closed socket, ContextTerminated.
+    """
+    if not sockets:
+        return []
+    items = [(_pollable(item), int(events)) for item, events in sockets]
+    return [
+        (sockets[index][0] if isinstance(items[index][0], SocketCore) else items[index][0], events)
+        for index, events in poll_cores(items, timeout)
+    ]
+
+
+def _pollable(item: Any) -> SocketCore | int:
+    if isinstance(item, (SocketCore, int)):
+        return item
+    if not hasattr(item, "fileno"):
+        raise TypeError(
+            f"Socket must be a 0MQ socket, an integer fd or have a fileno() method: {item!r}"
+        )
+    try:
+        return int(item.fileno())
+    except Exception:
+        raise ValueError("fileno() must return a valid integer fd") from None
+
+
+def select(
+    rlist: list[Any], wlist: list[Any], xlist: list[Any], timeout: float | None = None
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """`select.select` for sockets and descriptors. timeout: in seconds, None for ever."""
+    wanted: dict[Any, int] = {}
+    for group, event in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
+        for item in group:
+            wanted[item] = wanted.get(item, 0) | event
+    milliseconds = -1 if timeout is None or timeout < 0 else int(timeout * 1000)
+    ready = zmq_poll(list(wanted.items()), milliseconds)
+    readable, writable, failed = (
+        [item for item, events in ready if events & event] for event in (POLLIN, POLLOUT, POLLERR)
+    )
+    return readable, writable, failed
+
+
+__all__ = ["Poller", "select"]

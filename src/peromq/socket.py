@@ -1,0 +1,362 @@
+"""`Socket`: what programs hold. Send and receive are inherited from the data plane, unwrapped."""
+
+from __future__ import annotations
+
+import errno
+import random
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
+from warnings import warn
+
+from ._core.handles import SocketCore
+from .attributes import AttributeSetter
+from .constants import Errno, Event, PollEvent, SocketOption, SocketType, _OptType
+from .endpoint_context import EndpointContext
+from .error import ZMQBindError, ZMQError
+from .payloads import PayloadMixin
+from .poll import Poller
+from .shadow import number_of
+from .socket_state import SocketState
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .options import Options
+
+COPY_THRESHOLD = 65536
+"""Octets below which copy=False copies all the same."""
+
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
+    """A ZeroMQ socket. Made by `Context.socket`; safe to use from several threads.
+
+    ctx_or_socket: the Context; or another Socket, for a shadow.
+    shadow: a Socket or its `underlying`: this one is then a second handle of the same socket.
+    copy_threshold: octets below which copy=False copies all the same.
+
+    Option names are attributes, in any case: `socket.rcvtimeo = 100`. After `close` every call
+    raises ZMQError with ENOTSOCK, after `Context.term` ContextTerminated.
+    """
+
+    context: Context[Any]
+    copy_threshold: int
+    type: SocketType
+    _state: SocketState
+    _shadow = False
+    _shadow_obj: Socket[Any] | int | None = None
+    _monitor_socket: Any = None
+    _type_name = "UNKNOWN"
+    _poller_class: Callable[[], Any] = Poller
+    _repr_cls = "zmq.Socket"
+
+    @overload
+    def __init__(
+        self: Socket[bytes],
+        ctx_or_socket: Context[Any],
+        socket_type: int,
+        *,
+        copy_threshold: int | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Socket[bytes], *, shadow: Socket[Any] | int, copy_threshold: int | None = None
+    ) -> None: ...
+    @overload
+    def __init__(self: Socket[bytes], ctx_or_socket: Socket[Any]) -> None: ...
+    def __init__(
+        self: Socket[bytes],
+        ctx_or_socket: Context[Any] | Socket[Any] | None = None,
+        socket_type: int = 0,
+        *,
+        shadow: Socket[Any] | int = 0,
+        copy_threshold: int | None = None,
+    ) -> None:
+        if isinstance(ctx_or_socket, Socket):
+            shadow, ctx_or_socket = ctx_or_socket, None
+        if shadow:
+            state = SocketState.find(number_of(shadow))
+            context = shadow.context if isinstance(shadow, Socket) else ctx_or_socket
+            self._shadow = True
+            self._shadow_obj = shadow
+        elif ctx_or_socket is None:
+            raise TypeError("context must be specified")
+        else:
+            context = ctx_or_socket
+            state = context._state.new_socket(socket_type)
+        super().__init__(None, 0, shadow=state.open_core())
+        self._state = state
+        self.context = cast("Context[Any]", context)  # None for a shadow made from a number
+        self.copy_threshold = COPY_THRESHOLD if copy_threshold is None else copy_threshold
+        self.type = state.type
+        self._type_name = state.type.name
+
+    def __del__(self) -> None:
+        # __dict__: an attribute that __init__ did not get to would be looked up as an option
+        if self._shadow or "_state" not in self.__dict__ or self.closed:
+            return
+        warn(f"Unclosed socket {self}", ResourceWarning, stacklevel=2, source=self)
+        self.close()
+
+    def __repr__(self) -> str:
+        cls = self.__class__
+        name = cls.__dict__.get("_repr_cls") or f"{cls.__module__}.{cls.__name__}"
+        closed = " closed" if self.closed else ""
+        return f"<{name}(zmq.{self._type_name}) at {hex(id(self))}{closed}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __copy__(self, memo: Any = None) -> Self:
+        """A copy is a shadow."""
+        return self.shadow(self.underlying)
+
+    __deepcopy__ = __copy__
+
+    def __iter__(self) -> Iterator[Any]:
+        """Messages, for ever: `recv` again and again."""
+        while True:
+            yield self.recv()
+
+    @classmethod
+    def shadow(cls, address: int | Socket[Any]) -> Self:
+        """Another handle of an existing socket. Collecting it leaves the socket open."""
+        return cls(shadow=address)
+
+    @property
+    def underlying(self) -> int:
+        """A number that stands for this socket, for `shadow`; 0 when closed."""
+        return 0 if self.closed else self._state.number
+
+    @property
+    def closed(self) -> bool:
+        """Is the socket closed, by whichever handle?"""
+        return self._state.core is None
+
+    _closed = closed
+
+    @property
+    def options(self) -> Options:
+        """All options of this socket, to read."""
+        return self._state.options
+
+    @property
+    def socket_type(self) -> int:
+        """Deprecated: use `type`."""
+        warn("Socket.socket_type is deprecated, use Socket.type", DeprecationWarning, stacklevel=2)
+        return int(self._state.type)
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket, for all its handles. Never blocks; idempotent.
+
+        What was sent goes on in the background for LINGER ms; `linger` sets that first.
+        """
+        context = getattr(self, "context", None)
+        if context is not None:
+            context._rm_socket(self)
+        if linger is not None and not self.closed:
+            try:
+                self._state.options.set(SocketOption.LINGER, linger)
+            except ZMQError:
+                pass  # as in libzmq, a bad value does not keep a socket open
+        self._state.close()
+
+    # -- options
+
+    def set(self, option: int, optval: int | bytes) -> None:
+        """Set an option. Most act on later binds and connects only; docs of each say.
+
+        Raises TypeError for a value of another type, ZMQError with EINVAL for what libzmq refuses.
+        """
+        self._state.set(option, optval)
+
+    def get(self, option: int) -> int | bytes:
+        """The value of an option: int, or bytes. ZMQError with EINVAL if it cannot be read."""
+        return self._state.get(option)
+
+    setsockopt = set
+    getsockopt = get
+
+    def set_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
+        """Set an option of bytes to encoded text. TypeError unless str."""
+        if not isinstance(optval, str):
+            raise TypeError(f"strings only, not {optval.__class__}: {optval!r}")
+        self.set(option, optval.encode(encoding))
+
+    setsockopt_unicode = setsockopt_string = set_string
+
+    def get_string(self, option: int, encoding: str = "utf-8") -> str:
+        """The decoded value of an option of bytes. TypeError for other options."""
+        if SocketOption(option)._opt_type != _OptType.bytes:
+            raise TypeError(f"option {option} will not return a string to be decoded")
+        return cast(bytes, self.get(option)).decode(encoding)
+
+    getsockopt_unicode = getsockopt_string = get_string
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        # methods and options at once: `socket.subscribe(b"a")`, `socket.subscribe = b"a"`
+        if key not in self.__dict__ and (name := key.lower()) in ("subscribe", "unsubscribe"):
+            getattr(self, name)(value)
+        else:
+            super().__setattr__(key, value)
+
+    def __dir__(self) -> list[str]:
+        return [*dir(self.__class__), *SocketOption.__members__]
+
+    def subscribe(self, topic: str | bytes) -> None:
+        """SUB: receive messages that begin with `topic` (text in UTF-8), once more."""
+        self.set(SocketOption.SUBSCRIBE, topic.encode() if isinstance(topic, str) else topic)
+
+    def unsubscribe(self, topic: str | bytes) -> None:
+        """SUB: undo one `subscribe`."""
+        self.set(SocketOption.UNSUBSCRIBE, topic.encode() if isinstance(topic, str) else topic)
+
+    def get_hwm(self) -> int:
+        """The high-water mark for sending (SNDHWM), in messages per peer."""
+        return cast(int, self.get(SocketOption.SNDHWM))
+
+    def set_hwm(self, value: int) -> None:
+        """Set both high-water marks, SNDHWM and RCVHWM, in messages per peer."""
+        self.set(SocketOption.SNDHWM, value)
+        self.set(SocketOption.RCVHWM, value)
+
+    hwm = property(get_hwm, set_hwm, doc="Both high-water marks; reads SNDHWM.")
+
+    def fileno(self) -> int:
+        """The FD option: a descriptor that is readable when EVENTS should be looked at.
+
+        Edge-triggered, for both directions: after a wake-up read EVENTS until nothing is left.
+        """
+        return cast(int, self.get(SocketOption.FD))
+
+    def poll(self, timeout: int | None = None, flags: int = PollEvent.POLLIN) -> int:
+        """Wait for events, `timeout` ms or for ever. The events that happened, 0 if time is over.
+
+        ZMQError with ENOTSUP if the socket is closed.
+        """
+        if self.closed:
+            raise ZMQError(Errno.ENOTSUP)
+        poller = self._poller_class()
+        poller.register(self, flags)
+        happened: dict[Any, int] = dict(poller.poll(timeout))
+        return happened.get(self, 0)
+
+    # -- endpoints
+
+    def bind(self, addr: str | bytes) -> EndpointContext[Self]:
+        """Accept connections at an endpoint: `tcp://*:5555`, `ipc:///path`, `inproc://name`.
+
+        Usable as a context manager that unbinds. Raises ZMQError: EADDRINUSE, EINVAL,
+        EPROTONOSUPPORT, ENOCOMPATPROTO, EMTHREAD, or what the system says.
+        """
+        endpoint = _endpoint_text(addr)
+        try:
+            self._state.bind(endpoint)
+        except ZMQError as error:
+            raise _with_endpoint(error, addr) from None
+        return EndpointContext(self, "bind", self._state.options.last_endpoint)
+
+    def connect(self, addr: str | bytes) -> EndpointContext[Self]:
+        """Connect to an endpoint, now or whenever somebody is there.
+
+        Usable as a context manager that disconnects. Raises ZMQError for endpoints that can never
+        work: EINVAL, EPROTONOSUPPORT, ENOCOMPATPROTO, EMTHREAD.
+        """
+        endpoint = _endpoint_text(addr)
+        try:
+            self._state.connect(endpoint)
+        except ZMQError as error:
+            raise _with_endpoint(error, addr) from None
+        return EndpointContext(self, "connect", endpoint)
+
+    def unbind(self, addr: str | bytes) -> None:
+        """Undo a `bind`; wildcards as LAST_ENDPOINT resolved them. ZMQError with ENOENT."""
+        self._state.unbind(_endpoint_text(addr))
+
+    def disconnect(self, addr: str | bytes) -> None:
+        """Undo a `connect`; what is unsent lingers. ZMQError with ENOENT."""
+        self._state.disconnect(_endpoint_text(addr))
+
+    def bind_to_random_port(
+        self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
+    ) -> int:
+        """Bind to a free port of `addr` (`tcp://127.0.0.1`), and return it.
+
+        min_port, max_port: the range, the end excluded; by default the system chooses.
+        Raises ZMQBindError after `max_tries`.
+        """
+        if (min_port, max_port) == (49152, 65536):
+            self.bind(f"{addr}:*")
+            return int(self._state.options.last_endpoint.rpartition(":")[2])
+        for _ in range(max_tries):
+            port = random.randrange(min_port, max_port)
+            try:
+                self.bind(f"{addr}:{port}")
+            except ZMQError as error:
+                if error.errno == Errno.EADDRINUSE:
+                    continue
+                if sys.platform == "win32" and error.errno == errno.EACCES:
+                    continue
+                raise
+            return port
+        raise ZMQBindError("Could not bind socket to random port.")
+
+    def join(self, group: str | bytes) -> None:
+        """DISH: receive messages of a group. Draft: RuntimeError, there is no DISH yet."""
+        raise RuntimeError("RADIO and DISH are draft sockets, which are not available")
+
+    def leave(self, group: str | bytes) -> None:
+        """DISH: undo `join`. Draft: RuntimeError, there is no DISH yet."""
+        raise RuntimeError("RADIO and DISH are draft sockets, which are not available")
+
+    # -- monitor
+
+    def monitor(self, addr: str | bytes | None, events: int = Event.ALL) -> None:
+        """Publish this socket's connection events at an inproc endpoint; None ends that.
+
+        Raises ZMQError: EPROTONOSUPPORT unless inproc, EADDRINUSE.
+        """
+        self._state.open_core()
+        if addr is None:
+            self._state.feed.stop()
+        else:
+            self._state.feed.start(_endpoint_text(addr), events)
+
+    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Self:
+        """A PAIR socket that receives this socket's events; the same one as long as it is open."""
+        if self._monitor_socket is not None and not self._monitor_socket.closed:
+            return cast(Self, self._monitor_socket)
+        endpoint = f"inproc://monitor.s-{self.fileno()}" if addr is None else addr
+        self.monitor(endpoint, Event.ALL if events is None else events)
+        self._monitor_socket = receiver = self.context.socket(SocketType.PAIR)
+        receiver.connect(endpoint)
+        return cast(Self, receiver)
+
+    def disable_monitor(self) -> None:
+        """End what `get_monitor_socket` began; its socket gets MONITOR_STOPPED."""
+        self._monitor_socket = None
+        self.monitor(None, 0)
+
+
+def _endpoint_text(addr: object) -> str:
+    if isinstance(addr, bytes):
+        return addr.decode()
+    if not isinstance(addr, str):
+        raise TypeError(f"Expected addr to be str, got addr={addr!r}")
+    return addr
+
+
+def _with_endpoint(error: ZMQError, addr: str | bytes) -> ZMQError:
+    """The same error, naming the endpoint."""
+    if "(addr=" not in error.strerror:
+        error.strerror += f" (addr={addr!r})"
+    return error
+
+
+SyncSocket = Socket[bytes]
+
+__all__ = ["Socket", "SyncSocket"]

@@ -1,0 +1,205 @@
+"""What all handles of one socket share, and the face it shows to the control plane."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ._core.handles import SocketCore
+from .constants import Errno, SocketOption, SocketType
+from .error import ContextTerminated, ZMQError
+from .inproc import ENOENT, InprocLinks
+from .monitor import MonitorFeed
+from .option_table import LIVE_OPTIONS
+from .options import Options
+from .transports import split_endpoint
+from .version import CAPABILITIES
+
+if TYPE_CHECKING:
+    from .context_state import ContextState
+
+_O = SocketOption
+
+CORE_INTS = frozenset(
+    {
+        _O.SNDHWM, _O.RCVHWM, _O.SNDTIMEO, _O.RCVTIMEO, _O.LINGER, _O.ROUTER_MANDATORY,
+        _O.ROUTER_HANDOVER, _O.CONFLATE, _O.MAXMSGSIZE, _O.HEARTBEAT_IVL, _O.HEARTBEAT_TTL,
+        _O.HEARTBEAT_TIMEOUT, _O.XPUB_VERBOSE, _O.XPUB_VERBOSER, _O.XPUB_NODROP, _O.XPUB_MANUAL,
+        _O.XPUB_MANUAL_LAST_VALUE, _O.INVERT_MATCHING, _O.REQ_CORRELATE, _O.REQ_RELAXED,
+        _O.PROBE_ROUTER, _O.ONLY_FIRST_SUBSCRIBE, _O.ROUTER_NOTIFY, _O.STREAM_NOTIFY,
+        _O.XSUB_VERBOSE_UNSUBSCRIBE, _O.IMMEDIATE, _O.SPIN_US,
+    }
+)  # fmt: skip
+"""Options the data plane itself needs."""
+
+CORE_BYTES = frozenset(
+    {
+        _O.ROUTING_ID, _O.CONNECT_ROUTING_ID, _O.XPUB_WELCOME_MSG, _O.HELLO_MSG,
+        _O.DISCONNECT_MSG, _O.HICCUP_MSG,
+    }
+)  # fmt: skip
+
+INPROC = "inproc://"
+
+_numbers = itertools.count(1)
+_by_number: weakref.WeakValueDictionary[int, SocketState] = weakref.WeakValueDictionary()
+
+
+class WireCore(SocketCore):
+    """A socket as the control plane sees it.
+
+    It is not the user's handle, so that the control plane keeps no handle alive. The user's side
+    lets go of it at close, the control plane when the last endpoint is gone: then the monitor ends.
+    """
+
+    def __init__(self, state: SocketState) -> None:
+        super().__init__(state.context.engine, state.type)
+        self.options = state.options
+        self.socket_type = state.type
+        self._feed = state.feed
+
+    def emit(self, event: int, value: int, endpoint: str) -> None:
+        self._feed.emit(event, value, endpoint)
+
+    def __del__(self) -> None:
+        feed = getattr(self, "_feed", None)  # absent if the core could not be made
+        if feed is not None:
+            feed.stop()
+
+
+class SocketState:
+    """One socket, whichever handle it is used by: options, endpoints, monitor, life and death."""
+
+    def __init__(self, context: ContextState, socket_type: SocketType) -> None:
+        self.context = context
+        self.type = socket_type
+        self.number = next(_numbers)  # `Socket.underlying`
+        self.options = Options(socket_type, CAPABILITIES)
+        self.options.ipv6 = context.get(_O.IPV6)
+        self.options.ipv4only = int(not self.options.ipv6)
+        if not context.get(_O.BLOCKY):
+            self.options.linger = 0
+        self.inproc = InprocLinks()
+        self.feed = MonitorFeed(context)
+        self.on_peer: Callable[[], None] | None = None  # an inproc peer has come
+        self.core: WireCore | None = WireCore(self)
+        _by_number[self.number] = self
+
+    @staticmethod
+    def find(number: int) -> SocketState:
+        """The socket of an `underlying`. ZMQError with ENOTSOCK if there is none any more."""
+        state = _by_number.get(number)
+        if state is None:
+            raise ZMQError(Errno.ENOTSOCK)
+        return state
+
+    def open_core(self) -> WireCore:
+        """The core, to use it. ZMQError: ENOTSOCK if closed, ETERM if the context is going down."""
+        core = self.core
+        if core is None:
+            raise ZMQError(Errno.ENOTSOCK)
+        if self.context.terminating:
+            raise ContextTerminated
+        return core
+
+    # -- options
+
+    def set(self, option: int, value: object) -> None:
+        core = self.open_core()
+        kept = self.options.set(option, value)
+        if isinstance(kept, int):
+            if option in CORE_INTS:
+                core.set_core_option(option, kept)
+        elif option == _O.SUBSCRIBE:
+            core.subscribe_core(kept)
+        elif option == _O.UNSUBSCRIBE:
+            core.unsubscribe_core(kept)
+        elif option in CORE_BYTES:
+            core.set_core_bytes(option, kept)
+
+    def get(self, option: int) -> int | bytes:
+        core = self.open_core()
+        if option not in LIVE_OPTIONS:
+            return self.options.get(option)
+        self.options.require_readable(option)
+        match option:
+            case _O.RCVMORE:
+                return int(core.rcvmore())
+            case _O.EVENTS:
+                return core.events()
+            case _O.FD:
+                return core.notify_fd()
+        return core.topics_count()
+
+    # -- endpoints
+
+    def bind(self, endpoint: str) -> None:
+        core = self.open_core()
+        if endpoint.startswith(INPROC):
+            self.context.inproc.bind(_inproc_name(endpoint), self)
+            self.options.last_endpoint = endpoint
+        else:
+            split_endpoint(endpoint)
+            self.options.last_endpoint = self.context.control_for(endpoint).bind(core, endpoint)
+
+    def connect(self, endpoint: str) -> None:
+        core = self.open_core()
+        if endpoint.startswith(INPROC):
+            binder = self.context.inproc.connect(_inproc_name(endpoint), self)
+            self.options.last_endpoint = endpoint
+            if binder is not None and binder.on_peer is not None:
+                binder.on_peer()
+        else:
+            split_endpoint(endpoint)
+            self.options.last_endpoint = self.context.control_for(endpoint).connect(core, endpoint)
+        self.options.connect_routing_id = b""  # it was for this connect only
+
+    def unbind(self, endpoint: str) -> None:
+        core = self.open_core()
+        if endpoint.startswith(INPROC):
+            self.context.inproc.unbind(_inproc_name(endpoint), self)
+            return
+        split_endpoint(endpoint)
+        if self.context.control is None:
+            raise ZMQError(ENOENT)
+        self.context.control.unbind(core, endpoint)
+
+    def disconnect(self, endpoint: str) -> None:
+        core = self.open_core()
+        if endpoint.startswith(INPROC):
+            self.context.inproc.disconnect(_inproc_name(endpoint), self)
+            return
+        split_endpoint(endpoint)
+        if self.context.control is None:
+            raise ZMQError(ENOENT)
+        self.context.control.disconnect(core, endpoint)
+
+    # -- the end
+
+    def close(self) -> None:
+        """No more calls; what was sent lingers in the background. Never blocks, idempotent."""
+        with self.context.lock:
+            core, self.core = self.core, None
+            if core is None:
+                return
+        linger = self.options.linger
+        core.close_core()
+        self.context.inproc.close(self, core, linger)
+        if self.context.control is not None:
+            self.context.control.close_socket(core, linger)
+        self.context.socket_closed(self)
+
+    def after_fork(self) -> None:
+        """In the child: closed, without a word to anybody."""
+        if self.core is not None:
+            self.core.after_fork()
+        self.core = None
+
+
+def _inproc_name(endpoint: str) -> str:
+    name = endpoint.removeprefix(INPROC)
+    if not name:
+        raise ZMQError(Errno.EINVAL, "Invalid argument (inproc:// needs a name)")
+    return name
