@@ -58,7 +58,7 @@ def local_addresses(where: HostPort, ipv6: bool) -> list[tuple[int, SocketAddres
         # With IPV6 one socket serves both families; without IPv6 in the kernel, there is one.
         wildcards = [(socket.AF_INET, ("0.0.0.0", port))]
         return [(socket.AF_INET6, ("::", port)), *wildcards] if ipv6 else [*wildcards]
-    literals = [host] if where.literal else interface_addresses(host)
+    literals = [host] if where.literal else interface_addresses(host, ipv6)
     if literals:
         found = [a for text in literals for a in _lookup(text, port, ipv6, socket.AI_NUMERICHOST)]
     else:
@@ -76,7 +76,7 @@ def remote_addresses(where: HostPort, ipv6: bool) -> list[tuple[int, SocketAddre
     return _lookup(where.host, where.port, ipv6, flags)
 
 
-def interface_addresses(name: str) -> list[str]:
+def interface_addresses(name: str, ipv6: bool) -> list[str]:
     """The addresses of a network interface of this host, IPv4 first; [] if there is none."""
     found = []
     octets = name.encode()
@@ -87,7 +87,7 @@ def interface_addresses(name: str) -> list[str]:
                 found.append(socket.inet_ntoa(answer[20:24]))
             except OSError:
                 pass  # no such interface, or no IPv4 address
-    return found + _interface_ipv6(name)
+    return found + _interface_ipv6(name) if ipv6 else found
 
 
 def _interface_ipv6(name: str) -> list[str]:

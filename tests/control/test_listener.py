@@ -1,0 +1,303 @@
+"""The bind side: accepting, handshakes of strangers, unbinding."""
+
+import contextlib
+import errno
+import socket
+from pathlib import Path
+
+import pytest
+
+from peromq.constants import Event, SocketType
+from peromq.control import listener as listener_module
+from peromq.error import ZMQError
+from tests.control.fakes import TIMEOUT, FakeSocket, Plane
+from tests.control.wire import dial
+from tests.raw_zmtp import greeting, ready
+
+PULL = SocketType.PULL
+
+
+def bind(plane: Plane, sock: FakeSocket, endpoint: str = "tcp://127.0.0.1:*") -> str:
+    return plane.control.bind(sock, endpoint)
+
+
+def test_an_accepted_connection_is_handed_over_after_its_handshake(plane: Plane) -> None:
+    sock = plane.socket(SocketType.ROUTER)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as peer:
+        theirs = peer.handshake(b"DEALER", b"me")
+        assert theirs.startswith(b"\x05READY")
+        attached = sock.next_attached()
+        assert attached.facts == {
+            "routing_id": b"me",
+            "peer_type": "DEALER",
+            "minor": 1,
+            "bound": True,
+            "thread": -1,
+            "properties": {
+                "Socket-Type": "DEALER",
+                "Identity": "me",
+                "Peer-Address": "127.0.0.1",
+            },
+        }
+        assert attached.connection is not None
+        peer.send(b"\x00\x02hi")
+        assert attached.connection.recv(4) == b"\x00\x02hi"
+
+
+def test_octets_behind_the_handshake_are_not_lost(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    with dial(bind(plane, sock)) as peer:
+        peer.send(greeting() + ready(b"PUSH") + b"\x00\x02hi\x00")
+        assert sock.next_attached().leftover == b"\x00\x02hi\x00"
+
+
+def test_a_handshake_may_come_octet_by_octet(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    with dial(bind(plane, sock)) as peer:
+        for octet in greeting() + ready(b"PUSH"):
+            peer.send(bytes([octet]))
+        assert sock.next_attached().facts["peer_type"] == "PUSH"
+
+
+def test_events_of_a_good_connection(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock, "tcp://*:*")
+    assert endpoint.startswith("tcp://0.0.0.0:")
+    local = endpoint.replace("0.0.0.0", "127.0.0.1")
+    assert sock.wait_for(Event.LISTENING)[1] == endpoint
+    with dial(local) as peer:
+        descriptor, name = sock.wait_for(Event.ACCEPTED)
+        assert name == local  # not the wildcard: as libzmq
+        peer.handshake(b"PUSH")
+        assert sock.wait_for(Event.HANDSHAKE_SUCCEEDED) == (0, local)
+    sock.lose(sock.next_attached().token)
+    assert sock.wait_for(Event.DISCONNECTED) == (descriptor, local)
+    plane.control.unbind(sock, endpoint)
+    assert sock.wait_for(Event.CLOSED)[1] == endpoint
+    assert sock.events() == [
+        Event.LISTENING,
+        Event.ACCEPTED,
+        Event.HANDSHAKE_SUCCEEDED,
+        Event.DISCONNECTED,
+        Event.CLOSED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", Event.PROTOCOL_ERROR_ZMTP_UNSPECIFIED),
+        (greeting(mechanism=b"LLUN"), Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH),
+        (greeting() + ready(b"REQ"), Event.PROTOCOL_ERROR_ZMTP_INVALID_METADATA),
+        (greeting() + b"\x00\x01x", Event.PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND),
+    ],
+)
+def test_a_stranger_that_breaks_the_protocol_is_cut(
+    plane: Plane, octets: bytes, code: Event
+) -> None:
+    sock = plane.socket(PULL)
+    with dial(bind(plane, sock)) as peer:
+        peer.send(octets)
+        assert sock.wait_for(Event.HANDSHAKE_FAILED_PROTOCOL)[0] == code
+        sock.wait_for(Event.DISCONNECTED)
+        peer.expect_closed()
+    assert sock.attached.empty()
+
+
+def test_a_stranger_that_leaves_early_is_reported(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    with dial(bind(plane, sock)) as peer:
+        peer.send(greeting()[:20])
+    assert sock.wait_for(Event.HANDSHAKE_FAILED_NO_DETAIL)[0] in (errno.EPIPE, errno.ECONNRESET)
+    sock.wait_for(Event.DISCONNECTED)
+
+
+def test_handshake_ivl_ends_a_silent_stranger(plane: Plane) -> None:
+    sock = plane.socket(PULL, handshake_ivl=30)
+    with dial(bind(plane, sock)) as peer:
+        assert sock.wait_for(Event.HANDSHAKE_FAILED_NO_DETAIL)[0] == errno.ETIMEDOUT
+        sock.wait_for(Event.DISCONNECTED)
+        peer.expect_closed()
+
+
+def test_silent_strangers_do_not_hold_up_others(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    with contextlib.ExitStack() as silent:
+        for _ in range(50):
+            silent.enter_context(dial(endpoint))
+        peer = silent.enter_context(dial(endpoint))
+        peer.handshake(b"PUSH")
+        assert sock.next_attached().facts["peer_type"] == "PUSH"
+
+
+def test_a_stranger_cannot_make_us_keep_much(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    with dial(bind(plane, sock)) as peer:
+        # A command that announces 2^40 octets.
+        peer.send(greeting() + b"\x06" + (2**40).to_bytes(8, "big"))
+        sock.wait_for(Event.HANDSHAKE_FAILED_PROTOCOL)
+        peer.expect_closed()
+
+
+def test_a_duplicate_routing_id_stays_open_and_mute_until_it_leaves(plane: Plane) -> None:
+    sock = plane.socket(SocketType.ROUTER)
+    sock.attach_status = errno.EADDRINUSE
+    with dial(bind(plane, sock)) as peer:
+        peer.handshake(b"DEALER", b"same")
+        attached = sock.next_attached()
+        assert attached.connection is None
+        sock.wait_for(Event.HANDSHAKE_SUCCEEDED)
+        peer.send(b"\x00\x01x" * 100)
+        plane.fence()
+        peer.sock.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            peer.sock.recv(1)
+    sock.wait_for(Event.DISCONNECTED)
+    plane.fence()
+    assert not plane.control._hub.peers
+
+
+def test_a_socket_closed_meanwhile_cuts_the_newcomer(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    sock.attach_status = errno.ENOTSOCK
+    with dial(bind(plane, sock)) as peer:
+        peer.handshake(b"PUSH")
+        peer.expect_closed()
+
+
+def test_an_exception_in_one_connection_leaves_the_others_alone(
+    plane: Plane, caplog: pytest.LogCaptureFixture
+) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as good:
+        good.handshake(b"PUSH")
+        first = sock.next_attached()
+        sock.attach_status = None  # type: ignore[assignment]
+        real, sock.attach = sock.attach, None  # type: ignore[method-assign, assignment]
+        with dial(endpoint) as bad:
+            bad.handshake(b"PUSH")
+            bad.expect_closed()
+        sock.attach, sock.attach_status = real, 0  # type: ignore[method-assign]
+        with dial(endpoint) as another:
+            another.handshake(b"PUSH")
+            assert sock.next_attached().token != first.token
+        good.send(b"x")
+        assert first.connection is not None
+        assert first.connection.recv(1) == b"x"
+    assert "TypeError" in caplog.text
+
+
+def test_exhausted_descriptors_make_the_listener_rest_and_come_back(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "_REST", 0.01)
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    failures = [OSError(errno.EMFILE, "too many"), OSError(errno.ENFILE, "too many")]
+    real = socket.socket.accept
+
+    def accept(self: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop(0)
+        return real(self)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with dial(endpoint) as peer:
+        assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.EMFILE, endpoint)
+        assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.ENFILE, endpoint)
+        peer.handshake(b"PUSH")
+        sock.next_attached()
+
+
+def test_tcp_accept_filter_keeps_strangers_out(plane: Plane) -> None:
+    sock = plane.socket(PULL, tcp_accept_filter=("10.0.0.0/8", "::1/128"))
+    with dial(bind(plane, sock)) as peer:
+        peer.expect_closed()
+        assert sock.wait_for(Event.ACCEPT_FAILED)[0] == errno.EACCES
+
+
+def test_unbind_frees_the_address_and_cuts_accepted_connections(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as peer, dial(endpoint) as half_open:
+        peer.handshake(b"PUSH")
+        sock.next_attached()
+        sock.wait_for(Event.ACCEPTED)
+        plane.control.unbind(sock, endpoint)
+        assert bind(plane, sock, endpoint) == endpoint
+        peer.expect_closed()
+        half_open.expect_closed()
+    with pytest.raises(ZMQError) as caught:
+        plane.control.unbind(sock, "tcp://127.0.0.1:1")
+    assert caught.value.errno == errno.ENOENT
+
+
+def test_unbind_flushes_before_it_cuts(plane: Plane) -> None:
+    sock = plane.socket(SocketType.PUSH)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as peer:
+        peer.handshake(b"PULL")
+        sock.next_attached()
+        sock.queue(b"\x00\x04last")
+        plane.control.unbind(sock, endpoint)
+        assert peer.read(6) == b"\x00\x04last"
+        peer.expect_closed()
+
+
+def test_a_failed_bind_is_reported_and_raised(plane: Plane) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    with pytest.raises(ZMQError, match=endpoint) as caught:
+        bind(plane, sock, endpoint)
+    assert caught.value.errno == errno.EADDRINUSE
+    assert sock.wait_for(Event.BIND_FAILED) == (errno.EADDRINUSE, endpoint)
+
+
+def test_a_raw_socket_gets_the_connection_at_once(plane: Plane) -> None:
+    sock = plane.socket(SocketType.STREAM)
+    with dial(bind(plane, sock)) as peer:
+        attached = sock.next_attached()
+        assert attached.facts["peer_type"] == ""
+        assert attached.connection is not None
+        peer.send(b"raw")
+        assert attached.connection.recv(3) == b"raw"
+    assert Event.HANDSHAKE_SUCCEEDED not in sock.events()
+
+
+def test_affinity_names_the_thread(plane: Plane) -> None:
+    sock = plane.socket(PULL, affinity=0b100)
+    with dial(bind(plane, sock)) as peer:
+        peer.handshake(b"PUSH")
+        assert sock.next_attached().facts["thread"] == 2
+
+
+def test_ipc_peers_are_known_by_their_process(plane: Plane, tmp_path: Path) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock, f"ipc://{tmp_path}/s")
+    with dial(endpoint) as peer:
+        assert sock.wait_for(Event.ACCEPTED)[1] == endpoint
+        peer.handshake(b"PUSH")
+        address = sock.next_attached().facts["properties"]["Peer-Address"]
+    assert address.startswith(":")
+    assert address.count(":") == 3
+
+
+def test_a_mechanism_that_is_not_there_is_refused_at_once(plane: Plane) -> None:
+    sock = plane.socket(PULL, mechanism=2)
+    with pytest.raises(ZMQError) as caught:
+        bind(plane, sock)
+    assert caught.value.errno == errno.ENOTSUP
+
+
+def test_a_slow_reader_of_our_greeting_is_waited_for(plane: Plane) -> None:
+    sock = plane.socket(PULL, sndbuf=2048, metadata=(("X-big", b"x" * 200_000),))
+    with dial(bind(plane, sock)) as peer:
+        peer.send(greeting() + ready(b"PUSH"))
+        plane.fence()
+        peer.read(64)
+        size = int.from_bytes(peer.read(9)[1:], "big")
+        assert len(peer.read(size)) > 200_000
+        assert sock.attached.get(timeout=TIMEOUT).facts["peer_type"] == "PUSH"
