@@ -73,13 +73,15 @@ def main(arguments: list[str]) -> int:
             print("\n".join(["", *report.summary(outcome)]), flush=True)
     verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts()]
     failed = [verdict for verdict in verdicts if verdict.word != "PASS"]
-    print(f"\n{len(verdicts) - len(failed)} of {len(verdicts)} bars passed")
+    unsure = sum(not verdict.sure for verdict in verdicts)
+    print(f"\n{len(verdicts) - len(failed)} of {len(verdicts)} bars passed; {unsure} unsure")
     if not options.dry:
         stem = facts["date"] + ("-quick" if options.quick else "")
         data = report.as_json(outcomes, field.values(), facts)
-        page = report.as_markdown(outcomes, field.values(), facts)
-        written = report.write(options.out, stem, data, page)
+        options.out.mkdir(parents=True, exist_ok=True)
         drawn = plots.draw_all(data, options.out, stem)
+        page = report.as_markdown(outcomes, field.values(), facts, drawn)
+        written = report.write(options.out, stem, data, page)
         print("written:", *(path.name for path in [*written, *drawn]))
     return 1 if options.check and failed else 0
 

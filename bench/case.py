@@ -86,6 +86,13 @@ def plain(*names: str) -> tuple[Entry, ...]:
     return tuple(Entry(name, name) for name in names)
 
 
+def human(size: int) -> str:
+    """A size in words."""
+    if size >= 1 << 20:
+        return f"{size >> 20} MiB"
+    return f"{size >> 10} KiB" if size >= 1024 else f"{size} B"
+
+
 Cases = Callable[[Settings], Iterator[Case]]
 
 UNITS = {

@@ -133,7 +133,7 @@ class Crew:
 
     def __init__(self, contestant: Contestant, grace: float = GRACE) -> None:
         self.contestant = contestant
-        self.stubborn = 0
+        self.killed = 0
         self._grace = grace
         self._workers: list[Worker] = []
         self._directory = tempfile.TemporaryDirectory(prefix="bench-")
@@ -186,5 +186,5 @@ class Crew:
         deadline = time.monotonic() + (self._grace if error is None else 0.5)
         for worker in self._workers:
             if not worker.reap(max(0.1, deadline - time.monotonic())):
-                self.stubborn += 1
+                self.killed += 1
         self._directory.cleanup()

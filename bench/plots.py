@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.case import human
 from bench.workers.common import QUANTILES
 
 COLOURS = {
@@ -73,12 +74,15 @@ def _throughput(axes: Any, cases: list[dict[str, Any]], transport: str) -> None:
         axes.fill_between(sizes, lows, highs, color=colour, alpha=0.15, linewidth=0)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.set_xlabel("message size, bytes")
+    ticks = sorted({case["size"] for case in cases})
+    axes.set_xticks(ticks, [human(size) for size in ticks])
+    axes.set_xlabel("message size")
     axes.set_ylabel("messages per second")
     axes.set_title(f"PUSH to PULL, two processes, {transport}: median and span of the runs")
 
 
 def _latency(axes: Any, cases: list[dict[str, Any]], transport: str) -> None:
+    ticker: Any = importlib.import_module("matplotlib.ticker")
     for case in cases:
         for entry in case["entries"]:
             if entry["quantiles"]:
@@ -92,8 +96,11 @@ def _latency(axes: Any, cases: list[dict[str, Any]], transport: str) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks([1, 2, 10, 100, 1000], ["min", "p50", "p90", "p99", "p99.9"])
-    axes.minorticks_off()
-    axes.set_xlabel("share of round trips that were at least as fast")
+    axes.xaxis.minorticks_off()
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.yaxis.minorticks_off()
+    axes.set_xlabel("share of the round trips that took no longer")
     axes.set_ylabel("round trip, µs")
     axes.set_title(f"REQ to REP round trip, two processes, {transport}")
 

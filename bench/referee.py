@@ -20,7 +20,9 @@ class Column:
     entry: Entry
     samples: list[Sample] = field(default_factory=list)
     trouble: str = ""
-    """Why there is no figure, or what went wrong beside it."""
+    """Why there is no figure, or why there are fewer than asked for."""
+    killed: int = 0
+    """Workers that gave their figure, but did not end by themselves."""
 
     def figures(self, metric: str) -> list[float]:
         """The metric, run by run."""
@@ -34,11 +36,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar and how it went; figure None means it could not be judged."""
+    """A bar and how it went; figure None means it could not be judged.
+
+    `turns` are the figures turn by turn, each from runs that were neighbours in time.
+    """
 
     case: Case
     bar: Bar
     figure: float | None
+    turns: tuple[float, ...] = ()
     reason: str = ""
 
     @property
@@ -47,6 +53,11 @@ class Verdict:
         if self.figure is None:
             return "-"
         return "PASS" if self.bar.passes(self.figure) else "FAIL"
+
+    @property
+    def sure(self) -> bool:
+        """Whether every turn by itself says the same: else the noise may have decided."""
+        return len({self.bar.passes(figure) for figure in self.turns}) < 2
 
 
 @dataclass
@@ -65,15 +76,19 @@ class Outcome:
         return [self._judge(bar) for bar in self.case.bars]
 
     def _judge(self, bar: Bar) -> Verdict:
-        values = []
+        values, turns = [], []
         for label in (bar.ours, bar.theirs) if bar.theirs else (bar.ours,):
             column = self.column(label)
             median = column.median(bar.metric) if column else None
             if median is None:
-                return Verdict(self.case, bar, None, f"no figure for {label}")
+                return Verdict(self.case, bar, None, reason=f"no figure for {label}")
+            assert column
             values.append(median)
-        ratio = values[0] / values[1] if bar.theirs else values[0]
-        return Verdict(self.case, bar, ratio)
+            turns.append(column.figures(bar.metric))
+        if not bar.theirs:
+            return Verdict(self.case, bar, values[0], tuple(turns[0]))
+        ratios = (ours / theirs for ours, theirs in zip(*turns, strict=False))
+        return Verdict(self.case, bar, values[0] / values[1], tuple(ratios))
 
 
 def run(
@@ -124,7 +139,9 @@ def _once(case: Case, column: Column, field: Mapping[str, Contestant], count: in
     """One measurement; a contestant in trouble is out of the case."""
     try:
         with Crew(field[column.entry.contestant]) as crew:
-            return case.measure(crew, count, column.entry.options)
+            sample = case.measure(crew, count, column.entry.options)
+        column.killed += crew.killed
+        return sample
     except Unfit as reason:
         column.trouble = str(reason)
     except Failed as reason:

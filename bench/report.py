@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ def summary(outcome: Outcome) -> Iterable[str]:
         yield f"    {column.entry.label:16} {', '.join(figures) or column.trouble}"
         if figures and column.trouble:
             yield f"    {'':16} {column.trouble}"
+        if column.killed:
+            yield f"    {'':16} {column.killed} workers hung at the end and were killed"
     for verdict in outcome.verdicts():
         yield f"    {line(verdict)}"
 
@@ -61,10 +63,17 @@ def line(verdict: Verdict) -> str:
     """A bar in words: PASS 6.1 >= 5 x pyzmq (msg/s)."""
     bar = verdict.bar
     sign = ">=" if bar.at_least else "<="
-    figure = "–" if verdict.figure is None else f"{verdict.figure:.3g}"
+    figure = number(verdict.figure)
     against = f" x {bar.theirs}" if bar.theirs else f" {UNITS.get(bar.metric, '')}"
     text = f"{verdict.word:4} {figure} {sign} {bar.limit:g}{against} ({bar.metric}, {bar.ours})"
-    return f"{text}  {verdict.reason}".rstrip()
+    return f"{text}  {remark(verdict)}".rstrip()
+
+
+def remark(verdict: Verdict) -> str:
+    """Why a verdict is missing, or weak."""
+    if verdict.sure:
+        return verdict.reason
+    return f"unsure: {number(min(verdict.turns))} … {number(max(verdict.turns))} turn by turn"
 
 
 def machine() -> dict[str, Any]:
@@ -85,7 +94,7 @@ def machine() -> dict[str, Any]:
 
 
 def as_json(
-    outcomes: Sequence[Outcome], field: Iterable[Contestant], facts: dict[str, Any]
+    outcomes: Sequence[Outcome], field: Collection[Contestant], facts: dict[str, Any]
 ) -> dict[str, Any]:
     """Everything, run by run."""
     return {
@@ -102,6 +111,7 @@ def as_json(
                     {
                         "label": column.entry.label,
                         "trouble": column.trouble,
+                        "killed": column.killed,
                         "runs": [sample.values for sample in column.samples],
                         "quantiles": _middle(column),
                     }
@@ -115,8 +125,9 @@ def as_json(
                         "limit": v.bar.limit,
                         "at_least": v.bar.at_least,
                         "figure": v.figure,
+                        "turns": v.turns,
                         "word": v.word,
-                        "reason": v.reason,
+                        "remark": remark(v),
                     }
                     for v in outcome.verdicts()
                 ],
@@ -133,7 +144,10 @@ def _middle(column: Column) -> list[float]:
 
 
 def as_markdown(
-    outcomes: Sequence[Outcome], field: Iterable[Contestant], facts: dict[str, Any]
+    outcomes: Sequence[Outcome],
+    field: Collection[Contestant],
+    facts: dict[str, Any],
+    drawn: Sequence[Path] = (),
 ) -> str:
     """The page for people."""
     out = [f"# Benchmark of {facts['date']}", ""]
@@ -150,19 +164,25 @@ def as_markdown(
         out += ["", f"## {name}"]
         for metric in METRICS:
             out += _table(group, metric)
-        out += ["", "| bar | point | ratio | demanded | |", "| --- | --- | --- | --- | --- |"]
+        out += ["", "| bar | point | figure | demanded | | |", "| --- |" + " --- |" * 5]
         out += [_bar_row(verdict) for outcome in group for verdict in outcome.verdicts()]
-    notes = [
-        f"* {o.case.scenario} {o.case.point}, {c.entry.label}: {c.trouble}"
-        for o in outcomes
-        for c in o.columns
-        if c.trouble and c.trouble != _missing(field, c)
-    ]
-    return "\n".join([*out, *(["", "## Notes", "", *notes] if notes else []), ""])
+    if drawn:
+        out += ["", *(f"![{path.stem}]({path.name})" for path in drawn)]
+    if notes := list(_notes(outcomes, field)):
+        out += ["", "## Notes", "", *notes]
+    return "\n".join([*out, ""])
 
 
-def _missing(field: Iterable[Contestant], column: Column) -> str:
-    return next((c.missing for c in field if c.name == column.entry.contestant), "")
+def _notes(outcomes: Sequence[Outcome], field: Collection[Contestant]) -> Iterable[str]:
+    """What went wrong, other than a contestant that is missing altogether."""
+    missing = {contestant.name: contestant.missing for contestant in field}
+    for outcome in outcomes:
+        for column in outcome.columns:
+            where = f"* {outcome.case.scenario} {outcome.case.point}, {column.entry.label}:"
+            if column.trouble and column.trouble != missing[column.entry.contestant]:
+                yield f"{where} {column.trouble}"
+            if column.killed:
+                yield f"{where} {column.killed} workers hung at the end and were killed"
 
 
 def _table(group: Sequence[Outcome], metric: str) -> list[str]:
@@ -184,17 +204,15 @@ def _table(group: Sequence[Outcome], metric: str) -> list[str]:
 def _bar_row(verdict: Verdict) -> str:
     bar = verdict.bar
     against = f"{bar.ours} / {bar.theirs}" if bar.theirs else bar.ours
-    figure = "–" if verdict.figure is None else f"{verdict.figure:.3g}"
+    figure = number(verdict.figure)
     sign = "≥" if bar.at_least else "≤"
     point = verdict.case.point
-    return (
-        f"| {bar.metric}: {against} | {point} | {figure} | {sign} {bar.limit:g} | {verdict.word} |"
-    )
+    cells = (f"{bar.metric}: {against}", point, figure, f"{sign} {bar.limit:g}", verdict.word)
+    return f"| {' | '.join(cells)} | {remark(verdict)} |"
 
 
 def write(directory: Path, stem: str, data: dict[str, Any], page: str) -> tuple[Path, Path]:
     """Both files; the paths."""
-    directory.mkdir(parents=True, exist_ok=True)
     table, raw = directory / f"{stem}.md", directory / f"{stem}.json"
     table.write_text(page)
     raw.write_text(json.dumps(data, indent=1) + "\n")

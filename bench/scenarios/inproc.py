@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from bench.case import Bar, Case, Options, Sample, Settings, plain
+from bench.case import Bar, Case, Options, Sample, Settings, human, plain
 from bench.crew import Crew
-from bench.scenarios.pushpull import human
 
 SIZES = (16, 1024)
 

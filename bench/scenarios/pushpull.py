@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.case import Bar, Case, Entry, Options, Sample, Settings, plain
+from bench.case import Bar, Case, Entry, Options, Sample, Settings, human, plain
 from bench.crew import Crew
 
 SIZES = (8, 16, 128, 1024, 64 << 10, 1 << 20)
@@ -84,10 +84,3 @@ def throughput(crew: Crew, transport: str, size: int, count: int, options: Optio
     push.go()
     seconds = pull.expect("seconds")["seconds"]
     return Sample(seconds, {"msg/s": count / seconds, "MB/s": count * size / seconds / 1e6})
-
-
-def human(size: int) -> str:
-    """A size in words."""
-    if size >= 1 << 20:
-        return f"{size >> 20} MiB"
-    return f"{size >> 10} KiB" if size >= 1024 else f"{size} B"
