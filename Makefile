@@ -21,7 +21,8 @@ SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench asan tsan lists clean
+.PHONY: help build demo test check bench asan tsan lists clean \
+        check-lint check-format check-types check-cython check-rules
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -35,12 +36,19 @@ demo: build  ## the guided tour
 test: build  ## the tests, without the slow ones
 	$(PY) -m pytest -q $(TESTS) -m "not slow" $(ARGS)
 
-check: build $(VENV)/.check  ## linters, types and the source rules
+check: check-lint check-format check-types check-cython check-rules  ## linters, types and the source rules (-k: all of them)
+
+check-lint check-format check-types check-cython: $(VENV)/.check
+check-lint:
 	$(VENV)/bin/ruff check .
+check-format:
 	$(VENV)/bin/ruff format --check .
+check-types:
 	$(VENV)/bin/mypy --strict src
-	find src -name '*.pyx' -o -name '*.pxd' | xargs --no-run-if-empty $(VENV)/bin/cython-lint
-	$(PY) -m pytest -q tests/test_import_law.py tests/test_source_rules.py tests/test_meson_lists.py
+check-cython:
+	$(VENV)/bin/cython-lint src
+check-rules: build
+	$(PY) -m pytest -q -rP tests/test_import_law.py tests/test_source_rules.py tests/test_meson_lists.py
 
 bench: build  ## the benchmarks
 	$(PY) -m bench $(ARGS)
