@@ -1,0 +1,138 @@
+"""Ctrl-C ends every blocking call at once; other signals' handlers run and the call goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.helpers import last_endpoint, zmq
+
+pytestmark = pytest.mark.no_sanitizer
+
+
+@pytest.mark.parametrize("call", ["recv", "recv_multipart", "poll", "poller"])
+@pytest.mark.parametrize("connected", [False, True], ids=["alone", "connected"])
+def test_ctrl_c_ends_a_blocking_wait(
+    sock: Any, spawn: Any, endpoints: Any, call: str, connected: bool
+) -> None:
+    peer = spawn()
+    endpoint = peer.socket("PULL", bind="tcp://127.0.0.1:*")
+    if connected:
+        sock("PUSH", connect=endpoint).send(b"x")
+        assert peer.call("recv") == [b"x"]
+
+    assert interrupted(peer, call) < 2
+
+
+@pytest.mark.parametrize("kind", ["PUSH", "DEALER", "REQ", "PAIR"])
+def test_ctrl_c_ends_a_blocked_send(spawn: Any, kind: str) -> None:
+    """Without a peer (all), so that even the first send blocks."""
+    peer = spawn()
+    peer.socket(kind, bind="tcp://127.0.0.1:*")
+
+    assert interrupted(peer, "send") < 2
+
+
+def test_ctrl_c_ends_a_send_blocked_by_the_high_water_mark(spawn: Any, sock: Any) -> None:
+    pull = sock("PULL", bind="tcp://127.0.0.1:*", rcvhwm=1)
+    peer = spawn()
+    peer.socket("PUSH", connect=last_endpoint(pull), sndhwm=1)
+
+    assert interrupted(peer, "send") < 5
+
+
+def test_the_socket_works_on_after_ctrl_c(spawn: Any, sock: Any) -> None:
+    peer = spawn()
+    push = sock("PUSH", connect=peer.socket("PULL", bind="tcp://127.0.0.1:*"))
+    interrupted(peer, "recv")
+    push.send(b"later")
+
+    assert peer.call("recv") == [b"later"]
+
+
+def interrupted(peer: Any, call: str) -> float:
+    """Seconds from SIGINT to KeyboardInterrupt."""
+    peer.start("block", call)
+    assert peer.result() == "blocking"
+    time.sleep(0.05)  # the announcement comes right before the call: let it get inside
+    began = time.monotonic()
+    os.kill(peer.process.pid, signal.SIGINT)
+    assert peer.result() == "KeyboardInterrupt"
+    took = time.monotonic() - began
+    peer.result()  # block() itself returns None
+    return took
+
+
+@pytest.mark.parametrize("call", ["recv", "poll"])
+def test_a_handler_that_returns_lets_the_call_go_on(sock: Any, endpoints: Any, call: str) -> None:
+    """PEP 475: the handler runs while we wait, and the wait is resumed."""
+    handled: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: handled.append(number))
+    try:
+        pull = sock("PULL", bind=endpoints.any("tcp"))
+        push = sock("PUSH", connect=last_endpoint(pull))
+        main = threading.main_thread().ident
+        assert main is not None
+
+        def disturb() -> None:
+            deadline = time.monotonic() + 5
+            while not handled and time.monotonic() < deadline:
+                signal.pthread_kill(main, signal.SIGUSR1)
+                time.sleep(0.01)
+            push.send(b"after the signal")
+
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        if call == "poll":
+            assert pull.poll(10_000)
+        assert pull.recv() == b"after the signal"
+        thread.join()
+        assert handled
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_that_raises_ends_the_call(sock: Any, endpoints: Any) -> None:
+    class Enough(Exception):
+        pass
+
+    def handler(number: int, _: Any) -> None:
+        raise Enough
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=-1)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Enough):
+            pull.recv()
+        push = sock("PUSH", connect=last_endpoint(pull))
+        push.send(b"goes on")
+        assert pull.recv() == b"goes on"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_other_threads_of_python_run_while_one_waits(sock: Any, endpoints: Any) -> None:
+    """A blocking call gives the GIL away."""
+    pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=200)
+    ticks = 0
+    stop = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not stop.wait(0.001):
+            ticks += 1
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    with pytest.raises(zmq.Again):
+        pull.recv()
+    stop.set()
+    thread.join()
+    assert ticks > 10
