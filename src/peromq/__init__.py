@@ -8,7 +8,7 @@ The API is pyzmq's, and more: `Socket.send_many` and `recv_many`, `Context.shutd
 from . import constants as constants
 from . import error as error
 from . import utils as utils
-from ._core.handles import Frame
+from ._core.handles import Frame, install
 from .constants import *
 from .context import Context, SyncContext
 from .curve import curve_keypair, curve_public
@@ -22,6 +22,7 @@ from .error import (
     ZMQBindError,
     ZMQError,
     ZMQVersionError,
+    error_from_errno,
     strerror,
     zmq_errno,
 )
@@ -40,6 +41,8 @@ from .version import (
     zmq_version,
     zmq_version_info,
 )
+
+install(error_from_errno, MessageTracker, _FINISHED_TRACKER)
 
 Message = Frame
 

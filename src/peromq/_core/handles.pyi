@@ -1,7 +1,7 @@
 """The border between Python and the data plane. docs/contracts.md says who calls what, and when."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, overload
 
 from typing_extensions import Buffer
@@ -10,6 +10,12 @@ from peromq.tracker import MessageTracker
 
 EV_DISCONNECTED: int
 EV_FLUSHED: int
+
+def install(
+    error_from_errno: Callable[[int], Exception],
+    tracker_class: type[MessageTracker],
+    finished: MessageTracker,
+) -> None: ...
 
 class Engine:
     event_fd: int
@@ -45,6 +51,8 @@ class Frame:
     def set(self, option: int, value: int) -> None: ...
 
 class SocketCore:
+    # __init__, not __cinit__ or __new__: these would be called with the arguments of the public
+    # Socket (a context) and of its subclasses, whose signatures are their own.
     # `shadow`: another handle of the same socket; engine and type are then ignored.
     # All handles see the same queues, options and `closed`; the last one frees the socket.
     def __init__(
