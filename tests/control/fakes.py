@@ -57,6 +57,7 @@ class Pipe:
     pending: bytes = b""
     closing: bool = False
     bound: bool = False
+    cut: bool = False  # the connection is gone, and the socket has not looked yet
 
 
 @dataclass
@@ -79,6 +80,7 @@ class FakeSocket:
             setattr(self.options, name, value)
         self.pipes: dict[int, Pipe] = {}
         self.attach_status = 0
+        self.looks_late = False  # a cut pipe is there until somebody calls
         self.attached: queue.Queue[Attached] = queue.Queue()
         self.seen: list[tuple[Event, int, str]] = []
         self.released = threading.Event()
@@ -124,7 +126,10 @@ class FakeSocket:
 
     def has_pending(self, token: int) -> bool:
         with self._lock:
-            return bool(self.pipes[token].pending)
+            pipe = self.pipes[token]
+            if pipe.cut:
+                self._drop(token)
+            return bool(pipe.pending)
 
     def release_core(self) -> None:
         assert not self.released.is_set()
@@ -180,11 +185,17 @@ class FakeSocket:
         self._drop(token)
 
     def _drop(self, token: int) -> None:
-        pipe = self.pipes.pop(token, None)
-        if pipe is not None:
-            if pipe.connection is not None:
-                pipe.connection.close()
-            self._engine.post(EV_FLUSHED, token)
+        pipe = self.pipes.get(token)
+        if pipe is None:
+            return
+        if pipe.connection is not None:
+            pipe.connection.close()
+            pipe.connection, pipe.pending, pipe.cut = None, b"", True
+            self._engine.post(EV_DISCONNECTED, token)
+            if self.looks_late:
+                return
+        del self.pipes[token]
+        self._engine.post(EV_FLUSHED, token)
 
 
 class Plane:

@@ -120,6 +120,18 @@ def test_linger_zero_drops_what_is_queued(plane: Plane) -> None:
             assert peer.expect_closed() == b""
 
 
+@pytest.mark.parametrize("linger", [0, -1])
+def test_a_cut_connection_is_enough_of_an_end(plane: Plane, linger: int) -> None:
+    pusher, puller = plane.socket(PUSH), plane.socket(PULL)
+    plane.control.connect(pusher, plane.control.bind(puller, LOCAL))
+    for sock in (pusher, puller):
+        sock.next_attached()
+        sock.looks_late = True
+        plane.control.close_socket(sock, linger)
+        assert sock.released.wait(TIMEOUT)
+    assert plane.control.wait_closed(TIMEOUT)
+
+
 def test_a_peer_never_reached_gets_its_messages_within_linger(plane: Plane) -> None:
     sock = plane.socket(PUSH, reconnect_ivl=5)
     with refused() as (port, endpoint):

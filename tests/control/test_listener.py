@@ -167,6 +167,18 @@ def test_a_socket_closed_meanwhile_cuts_the_newcomer(plane: Plane) -> None:
         peer.expect_closed()
 
 
+def test_a_data_plane_out_of_descriptors_cuts_the_newcomer(
+    plane: Plane, caplog: pytest.LogCaptureFixture
+) -> None:
+    sock = plane.socket(PULL)
+    sock.attach_status = errno.EMFILE
+    with dial(bind(plane, sock)) as peer:
+        peer.handshake(b"PUSH")
+        sock.wait_for(Event.DISCONNECTED)
+        peer.expect_closed()
+    assert "Too many open files" in caplog.text
+
+
 def test_an_exception_in_one_connection_leaves_the_others_alone(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -138,8 +138,9 @@ class Control:
             if record.closing is None:
                 endpoints = [*list(record.listeners), *list(record.dialers)]
                 found += [f"{record.type_name} {name}: not closed" for name in endpoints]
-            else:
-                found += [peer.describe() for peer in list(record.peers.values())]
+            for peer in list(record.peers.values()):
+                if peer.closing or record.closing is not None:
+                    found.append(peer.describe())
         return found
 
     def new_token(self) -> int:

@@ -175,14 +175,10 @@ class Dialer(Peer):
         stop = self.settings.options.reconnect_stop & ReconnectStop.HANDSHAKE_FAILED
         if final or (failed_handshake and stop):
             self.end()
-        elif self.closing and not self._has_pending():
+        elif self.closing and not self.has_pending():
             self.abort()
         else:
             self._retry()
-
-    def fail(self) -> None:
-        """A callback of ours raised."""
-        self.end()
 
     def end(self) -> None:
         """Never again: the endpoint is no longer connected, and what is queued for it is lost."""
@@ -196,10 +192,6 @@ class Dialer(Peer):
             return
         self.emit(Event.CONNECT_RETRIED, wait)
         self._timer = self.hub.loop.later(wait / 1000, self.start, self)
-
-    def _has_pending(self) -> bool:
-        core = self.record.core()
-        return self.has_queue and core is not None and core.has_pending(self.token)
 
     def _renew_token(self) -> None:
         """The queue went with its connection; the next connection makes a new one."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from ..constants import Event
 from ..transports import Transport
 from ..zmtp import PeerInfo
-from .loop import Timer
+from .loop import Timer, log
 from .record import SocketRecord
 from .session import Failure, Session
 from .settings import Settings
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
+
+_UNSERVED = frozenset({errno.EADDRINUSE, errno.EAGAIN})
+"""attach(): a duplicate routing id; a second peer of a PAIR."""
 
 PROTOCOL_ERRORS = 0x10000000
 """The lowest ZMQ_PROTOCOL_ERROR_*; errno values are below."""
@@ -132,15 +136,20 @@ class Peer:
         if status == 0:
             connection.detach()
             self.has_queue = self.attached = True
-        elif status == errno.ENOTSOCK:
-            connection.close()
-            self.finish()
-            return
-        else:
-            # A duplicate routing id, or a second peer of a PAIR. libzmq leaves such a connection
-            # open and never serves it, so its peer does not come back at once, and again.
+        elif status in _UNSERVED:
+            # libzmq leaves such a connection open and never serves it, so that its peer does not
+            # come back at once, and again.
             self._mute = connection
             self.hub.ends.add(connection, self._mute_ended, self)
+        else:
+            connection.close()
+            if status == errno.ENOTSOCK:
+                self.finish()
+            else:
+                log.warning("%r could not be attached: %s", self, os.strerror(status))
+                self.emit(Event.DISCONNECTED, self._descriptor)
+                self.lost(final=False, failed_handshake=False)
+            return
         if not self.settings.raw:
             self.emit(Event.HANDSHAKE_SUCCEEDED, 0)
         self.established()
@@ -157,15 +166,22 @@ class Peer:
         if not self.attached:
             return
         self.attached = False
-        if not self.aborted:
+        if self.aborted or (self.closing and self.dies_with_connection):
+            self.finish()
+        elif self.closing and not self.has_pending():
+            self.abort()  # it is flushed, as we asked
+        else:
             self.emit(Event.DISCONNECTED, self._descriptor)
             self.lost(final=value >= PROTOCOL_ERRORS, failed_handshake=False)
-        elif self.dies_with_connection:
-            self.finish()  # it went by itself while we were cutting it
 
     def flushed(self) -> None:
         """EV_FLUSHED: the queue is gone, and the connection with it."""
         self.finish()
+
+    def has_pending(self) -> bool:
+        """Something is queued for this peer."""
+        core = self.record.core()
+        return self.has_queue and core is not None and core.has_pending(self.token)
 
     def _mute_ended(self) -> None:
         if self._mute is not None:
@@ -189,7 +205,7 @@ class Peer:
             self.finish()
             return
         hopeless = not self.attached and (
-            self._mute is not None or not connecting or not core.has_pending(self.token)
+            self._mute is not None or not connecting or not self.has_pending()
         )
         if linger == 0 or hopeless:
             self.abort()
@@ -216,8 +232,9 @@ class Peer:
             self.finish()
 
     def fail(self) -> None:
-        """A callback of ours raised."""
+        """A callback of ours raised: there may be no news to wait for."""
         self.abort()
+        self.finish()
 
     def finish(self) -> None:
         """Forget it: nothing of it is left in the data plane. Idempotent."""
