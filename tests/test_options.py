@@ -1,0 +1,216 @@
+"""The option table and `Options`, against the installed pyzmq."""
+
+import typing
+from collections.abc import Iterator
+
+import pytest
+import zmq as pyzmq
+import zmq.constants
+
+import peromq as zmq
+from peromq.option_table import CONTEXT_OPTIONS, LIVE_OPTIONS, SOCKET_OPTIONS, OptionSpec
+from peromq.options import Options
+
+TYPES = [kind for kind in zmq.SocketType if kind <= zmq.STREAM]
+# Options the two do not share: libzmq's wheel has no draft API and other optional parts,
+# and its getter for keys wants a buffer that pyzmq does not offer.
+DRAFT = {"ROUTER_NOTIFY", "IN_BATCH_SIZE", "OUT_BATCH_SIZE", "HELLO_MSG", "DISCONNECT_MSG"} | {
+    "HICCUP_MSG",
+    "PRIORITY",
+    "BUSY_POLL",
+    "XSUB_VERBOSE_UNSUBSCRIBE",
+}
+SHARED = [
+    spec
+    for spec in SOCKET_OPTIONS.values()
+    if spec.needs is None and spec.name not in DRAFT and spec.number < 10000
+]
+INTS = [-2, -1, 0, 1, 2, 3, 50, 150, 65535, 6553599, 6553600, 2**31 - 1]
+TEXTS = [b"", b"x", b"\0x", b"a:b", b"X-a:b", b"X-a:", b"X-:b", b"::1", b"127.0.0.0/8", b"1.2.3.4"]
+TEXTS += [b"x" * n for n in (15, 16, 17, 32, 255, 256)] + [
+    b"X-" + b"k" * n + b":v" for n in (253, 254)
+]
+
+
+def ids(spec: OptionSpec) -> str:
+    return spec.name
+
+
+@pytest.fixture
+def libzmq() -> Iterator[pyzmq.Context[pyzmq.Socket[bytes]]]:
+    with pyzmq.Context(io_threads=0) as context:
+        yield context
+
+
+def outcome(options: typing.Any, number: int, value: object) -> object:
+    """What a set does: the value read back, None where it cannot be read, or the errno."""
+    try:
+        options.set(number, value)
+    except (pyzmq.ZMQError, zmq.ZMQError) as failure:
+        return f"errno {failure.errno}"
+    if isinstance(value, bytes) and len(value) >= 255:
+        return None  # pyzmq reads 255 octets at most, libzmq's NUL included
+    try:
+        return options.get(number)
+    except (pyzmq.ZMQError, zmq.ZMQError):
+        return None
+
+
+def default(options: typing.Any, number: int) -> object:
+    try:
+        return options.get(number)
+    except (pyzmq.ZMQError, zmq.ZMQError) as failure:
+        return f"errno {failure.errno}"
+
+
+@pytest.mark.parametrize("spec", [s for s in SHARED if s.number not in LIVE_OPTIONS], ids=ids)
+def test_defaults_are_libzmqs(libzmq: pyzmq.Context[typing.Any], spec: OptionSpec) -> None:
+    for kind in TYPES:
+        with libzmq.socket(kind) as socket:
+            assert default(socket, spec.number) == default(Options(kind), spec.number), kind.name
+
+
+@pytest.mark.parametrize("spec", SHARED, ids=ids)
+def test_ranges_and_types_are_libzmqs(libzmq: pyzmq.Context[typing.Any], spec: OptionSpec) -> None:
+    """For every socket type and a set of telling values: refused alike, or kept alike."""
+    for kind in TYPES:
+        for value in TEXTS if spec.is_bytes else INTS:
+            if spec.name == "TCP_ACCEPT_FILTER" and value == b"::1":
+                continue  # libzmq refuses it unless IPV6 is set
+            with libzmq.socket(kind) as socket:
+                theirs = outcome(socket, spec.number, value)
+            if spec.number in LIVE_OPTIONS and not str(theirs).startswith("errno"):
+                continue
+            assert theirs == outcome(Options(kind), spec.number, value), (kind.name, value)
+
+
+@pytest.mark.parametrize("spec", SHARED, ids=ids)
+def test_type_errors_are_pyzmqs(libzmq: pyzmq.Context[typing.Any], spec: OptionSpec) -> None:
+    def failure(options: typing.Any, value: object) -> tuple[str, str]:
+        try:
+            options.set(spec.number, value)
+        except (TypeError, OverflowError) as error:
+            return type(error).__name__, str(error) if isinstance(error, TypeError) else ""
+        except (pyzmq.ZMQError, zmq.ZMQError):
+            pass
+        return "", ""
+
+    kind = min(spec.types)
+    for value in ["text", b"bytes", 1, True, 1.5, None, bytearray(b"x"), 2**40]:
+        with libzmq.socket(kind) as socket:
+            assert failure(socket, value) == failure(Options(kind), value)
+
+
+def test_every_option_of_the_enum_is_in_the_table() -> None:
+    names = {option.name for option in zmq.SocketOption}
+
+    assert names - {spec.name for spec in SOCKET_OPTIONS.values()} == {"HWM", "BLOCKY"}
+    for spec in SOCKET_OPTIONS.values():
+        member = zmq.SocketOption[spec.name]
+        assert member == spec.number
+        assert (member._opt_type.name == "bytes") == spec.is_bytes
+        assert (member._opt_type.name == "int64") == (spec.kind in ("int64", "uint64"))
+
+
+def test_attributes_are_those_of_the_table() -> None:
+    """Each option has a declared attribute of the right type, holding its default."""
+    declared = typing.get_type_hints(Options)
+    options = Options(zmq.DEALER)
+    for spec in SOCKET_OPTIONS.values():
+        if spec.number in LIVE_OPTIONS:
+            assert spec.attribute not in declared
+            continue
+        kind = declared.pop(spec.attribute)
+        if spec.many:
+            assert typing.get_origin(kind) is tuple
+        else:
+            assert kind is {"string": str, "bytes": bytes}.get(spec.kind, int)
+        value = getattr(options, spec.attribute)
+        assert isinstance(value, tuple if spec.many else kind)
+        assert value == spec.default or spec.name == "TYPE"
+    assert set(declared) == {"as_server", "_socket_type"}
+
+
+def test_context_options_are_in_the_table() -> None:
+    for option in zmq.ContextOption:
+        assert CONTEXT_OPTIONS[option].name == option.name
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "text"),
+    [
+        (zmq.RCVHWM, -1, r"Invalid argument \(RCVHWM must be at least 0, not -1\)"),
+        (zmq.IPV6, 2, r"Invalid argument \(IPV6 must be 0 to 1, not 2\)"),
+        (zmq.ROUTING_ID, b"", r"\(ROUTING_ID must have 1 to 255 octets, not 0\)"),
+        (zmq.REQ_RELAXED, 1, r"\(REQ_RELAXED is not for DEALER sockets\)"),
+        (zmq.TYPE, 1, r"\(TYPE is read-only\)"),
+        (zmq.CURVE_SERVER, 1, r"\(CURVE_SERVER needs curve, which is not available\)"),
+        (4711, 1, r"\(no socket option 4711\)"),
+    ],
+)
+def test_refusals_name_the_option_and_the_reason(number: int, value: object, text: str) -> None:
+    with pytest.raises(zmq.ZMQError, match=text) as caught:
+        Options(zmq.DEALER).set(number, value)
+    assert caught.value.errno == zmq.EINVAL
+
+
+def test_the_last_security_option_decides_on_the_mechanism() -> None:
+    options = Options(zmq.DEALER, frozenset({"curve"}))
+    seen = []
+    for number, value in [
+        (zmq.PLAIN_USERNAME, b"u"),
+        (zmq.PLAIN_SERVER, 1),
+        (zmq.CURVE_SERVER, 1),
+        (zmq.CURVE_SECRETKEY, b"k" * 32),
+        (zmq.PLAIN_PASSWORD, b"p"),
+        (zmq.PLAIN_SERVER, 0),
+    ]:
+        options.set(number, value)
+        seen.append((options.mechanism, options.as_server, options.plain_server))
+
+    plain, curve = int(zmq.PLAIN), int(zmq.CURVE)
+    assert seen == [
+        (plain, False, 0),
+        (plain, True, 1),
+        (curve, True, 0),
+        (curve, True, 0),
+        (plain, False, 0),
+        (int(zmq.NULL), False, 0),
+    ]
+    assert (options.plain_username, options.plain_password) == ("u", "p")
+
+
+def test_options_that_depend_on_each_other() -> None:
+    options = Options(zmq.XPUB)
+    options.set(zmq.IPV6, 1)
+    assert options.ipv4only == 0
+    options.set(zmq.IPV4ONLY, 1)
+    assert options.ipv6 == 0
+    options.set(zmq.XPUB_VERBOSER, 1)
+    options.set(zmq.XPUB_VERBOSE, 1)
+    assert options.xpub_verboser == 0
+
+
+def test_xpub_subscribes_only_in_manual_mode() -> None:
+    options = Options(zmq.XPUB)
+    with pytest.raises(zmq.ZMQError, match="needs XPUB_MANUAL"):
+        options.set(zmq.SUBSCRIBE, b"a")
+    options.set(zmq.XPUB_MANUAL, 1)
+    options.set(zmq.SUBSCRIBE, b"a")
+
+
+def test_some_options_collect_values() -> None:
+    options = Options(zmq.DEALER)
+    options.set(zmq.METADATA, b"X-name:\xffvalue")
+    options.set(zmq.METADATA, b"X-other:a:b")
+    options.set(zmq.IPC_FILTER_UID, 7)
+
+    assert options.metadata == (("X-name", b"\xffvalue"), ("X-other", b"a:b"))
+    assert options.ipc_filter_uid == (7,)
+
+
+def test_strings_survive_whatever_octets_they_have() -> None:
+    options = Options(zmq.DEALER)
+    options.set(zmq.PLAIN_USERNAME, b"\xff\xfe")
+
+    assert options.get(zmq.PLAIN_USERNAME) == b"\xff\xfe"
