@@ -83,7 +83,7 @@ def test_only_handles_cross_the_gil() -> None:
 
 
 def sleeps(tree: ast.AST) -> list[int]:
-    """Lines that sleep for a time to pass. In a while loop it polls for a condition: that is no sleep.
+    """Lines that sleep to let time pass. In a while loop it polls for a condition: no sleep.
 
     asyncio.sleep(0) lets others run and is none either.
     """
