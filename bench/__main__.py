@@ -74,7 +74,11 @@ def main(arguments: list[str]) -> int:
     verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts()]
     failed = [verdict for verdict in verdicts if verdict.word != "PASS"]
     unsure = sum(not verdict.sure for verdict in verdicts)
-    print(f"\n{len(verdicts) - len(failed)} of {len(verdicts)} bars passed; {unsure} unsure")
+    unjudged = sum(verdict.figure is None for verdict in verdicts)
+    print(
+        f"\n{len(verdicts) - len(failed)} of {len(verdicts)} bars passed, "
+        f"{unjudged} not judged, {unsure} unsure"
+    )
     if not options.dry:
         stem = facts["date"] + ("-quick" if options.quick else "")
         data = report.as_json(outcomes, field.values(), facts)
