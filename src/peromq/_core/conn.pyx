@@ -1,0 +1,82 @@
+# An established connection's beginning and end. What happens between is in reader.pyx and writer.pyx.
+from libc.stdlib cimport calloc, free
+
+from peromq._core.flow cimport KIND_BODY, flow_rollback
+from peromq._core.notify cimport engine_post, post_event
+from peromq._core.reader cimport watch
+from peromq._core.sock cimport sock_process
+from peromq._core.sysio cimport (EPOLL_CTL_DEL, epoll_ctl, now_ns, pthread_mutex_init, pthread_mutex_lock,
+                                 pthread_mutex_unlock, sys_close)
+from peromq._core.types cimport EV_GONE, EV_HICCUP, T_PUB, T_REQ, T_XPUB, Conn, Group, Pipe, Sock
+
+cdef enum:
+    DISCONNECTED = 1             # EV_DISCONNECTED of the control plane
+
+
+cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
+    """A connection for p on g's I/O thread; owns fd from now on."""
+    cdef Conn* c = <Conn*>calloc(1, sizeof(Conn))
+    cdef Sock* s = p.sock
+    if c == NULL:
+        return NULL
+    pthread_mutex_init(&c.rlock, NULL)
+    pthread_mutex_init(&c.wlock, NULL)
+    c.refs.store(1)
+    p.refs.fetch_add(1)
+    c.pipe = p
+    c.sock = s
+    c.io = g.io
+    c.group = g
+    c.token = p.token
+    c.fd = fd
+    c.inq = p.inq
+    c.outq = p.outq
+    c.dpos = c.inq.tail.wpos
+    c.keep_subs = s.type == T_PUB or s.type == T_XPUB
+    c.check = 1 if s.type == T_REQ else 0
+    c.max_size = s.max_size
+    c.cur = c.outq.head
+    c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
+    c.boundary = 1
+    c.hb_ivl = s.hb_ivl
+    c.hb_timeout = s.hb_timeout if s.hb_timeout >= 0 else s.hb_ivl
+    c.hb_ttl = s.hb_ttl // 100
+    c.last_in.store(now_ns())
+    c.io.load.fetch_add(1)
+    return c
+
+
+cdef void conn_teardown(Conn* c) noexcept nogil:
+    """I/O thread: close the descriptor, leave both flows at a message boundary, tell the socket and the control plane."""
+    cdef Pipe* p = c.pipe
+    cdef size_t i
+    pthread_mutex_lock(&c.rlock)
+    pthread_mutex_lock(&c.wlock)
+    if c.fd < 0:
+        pthread_mutex_unlock(&c.wlock)
+        pthread_mutex_unlock(&c.rlock)
+        return
+    pthread_mutex_lock(&c.group.lock)
+    watch(c, False)
+    for i in range(c.group.conns.size()):
+        if c.group.conns[0][i] == c:
+            c.group.conns[0][i] = c.group.conns.back()
+            c.group.conns.pop_back()
+            break
+    pthread_mutex_unlock(&c.group.lock)
+    epoll_ctl(c.io.epfd, EPOLL_CTL_DEL, c.fd, NULL)       # fails where nothing was registered
+    sys_close(c.fd)
+    c.fd = -1
+    if c.body != NULL:
+        free(c.body)
+        c.body = NULL
+    flow_rollback(c.inq)
+    c.inq.open = 0
+    pthread_mutex_unlock(&c.wlock)
+    pthread_mutex_unlock(&c.rlock)
+    post_event(p, EV_GONE if p.bound else EV_HICCUP)
+    # the socket takes note now, even if its application is busy with other things for long
+    pthread_mutex_lock(&c.sock.lock)
+    sock_process(c.sock)
+    pthread_mutex_unlock(&c.sock.lock)
+    engine_post(c.sock.engine, DISCONNECTED, c.token, c.failed.load() - 1)

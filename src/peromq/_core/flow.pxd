@@ -1,0 +1,234 @@
+# The queue that speaks the wire: encoded ZMTP 3 frames in contiguous chunks, one producer, one consumer, no lock.
+#
+# Owners: "producer" and "consumer" below are roles. At any time each is held by one thread: an application thread under its
+# socket's lock, or whoever holds the connection's read (write) lock. See docs/design.md, "Flow".
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from libcpp.atomic cimport (atomic, memory_order_acquire, memory_order_relaxed, memory_order_release,
+                            memory_order_seq_cst)
+
+cdef enum:
+    F_MORE = 1      # ZMTP 3 frame flags (RFC 37)
+    F_LONG = 2
+    F_COMMAND = 4
+
+cdef enum:
+    KIND_FRAMES = 0  # data holds encoded frames
+    KIND_BODY = 1    # data is the body of one large frame, whose header ended the chunk before
+
+cdef enum:
+    BIG = 16384          # bodies of at least this many octets travel by reference, in a chunk of their own
+    FIRST_CAP = 448      # an idle connection keeps one chunk of this size per direction
+    MAX_CAP = 131072
+
+cdef extern from *:
+    """
+    static const uint64_t PEROMQ_SEALED = 1ull << 63;
+    """
+    const uint64_t SEALED "PEROMQ_SEALED"   # in Chunk.pub: nothing will be added to this chunk, go on to the next
+
+# A stack of chunks whose pinned Python object waits for a thread that holds the GIL.
+cdef struct ReleaseQueue:
+    atomic[Chunk*] top           # shared: any thread pushes, handles.pyx takes all
+
+cdef struct Chunk:
+    atomic[Chunk*] next          # shared: producer writes, consumer reads after it saw SEALED
+    atomic[uint64_t] pub         # shared: producer publishes SEALED | messages << 32 | octets (a body counts as 1 octet)
+    atomic[int] refs             # shared: the queue's, plus one per Frame that pins it
+    uint8_t kind                 # fixed before publication
+    uint8_t flags                # of a body's frame
+    uint8_t starts               # the first octet begins a message
+    uint32_t cap
+    uint32_t wpos                # producer: octets written, published or not
+    uint32_t wmsgs               # producer: messages that ended in this chunk
+    uint32_t rpos                # consumer: octets consumed
+    uint32_t rmsgs               # consumer: messages credited (wire writer only)
+    size_t size                  # of a body
+    uint8_t* data
+    void* owner                  # a pinned Python object, or NULL
+    Chunk* pin                   # data lies in this chunk, of which we hold a reference, or NULL
+    ReleaseQueue* releases       # where to bring the owner
+
+cdef struct Flow:
+    # producer
+    Chunk* tail
+    Chunk* unsealed              # first chunk that may hold unpublished octets
+    uint64_t written             # messages committed
+    uint32_t next_cap
+    int open                     # frames of an unfinished message are in the tail
+    # consumer
+    Chunk* head
+    uint64_t nread               # messages consumed
+    uint64_t credited            # of these, what the producer has been told
+    # shared
+    atomic[int] refs             # one per side
+    atomic[uint32_t] hwm         # app writes; 0 = no limit
+    atomic[uint64_t] produced    # producer writes (statistics and has_pending)
+    atomic[uint64_t] read        # consumer writes: credits for the high-water mark
+    atomic[int] idle             # consumer: "I have seen everything: tell me when there is more"
+    atomic[int] blocked          # producer: "full: tell me when half is gone"
+    atomic[Chunk*] spare         # consumer leaves a spent chunk, producer takes it
+    ReleaseQueue* releases
+
+cdef struct FrameRef:
+    const uint8_t* data
+    size_t size
+    uint8_t flags
+    uint32_t advance
+    Chunk* chunk
+
+cdef Flow* flow_new(uint32_t hwm, ReleaseQueue* releases) noexcept nogil
+cdef void flow_unref(Flow* f) noexcept nogil
+cdef Chunk* flow_grow(Flow* f, size_t need) noexcept nogil
+cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size, Chunk* pin) noexcept nogil
+cdef Chunk* body_new(size_t size) noexcept nogil
+cdef Chunk* pin_new(void* owner, ReleaseQueue* releases) noexcept nogil
+cdef void flow_link_body(Flow* f, Chunk* body) noexcept nogil
+cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil
+cdef void flow_rollback(Flow* f) noexcept nogil
+cdef void flow_clear(Flow* f) noexcept nogil
+cdef void chunk_unref(Chunk* c) noexcept nogil
+cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil
+cdef Chunk* release_take(ReleaseQueue* q) noexcept nogil
+
+
+cdef inline uint8_t* put_header(uint8_t* d, uint8_t flags, size_t n) noexcept nogil:
+    """RFC 37 frame header: flags and a size of one octet, or LONG and eight."""
+    cdef int i
+    if n < 256:
+        d[0] = flags
+        d[1] = <uint8_t>n
+        return d + 2
+    d[0] = flags | F_LONG
+    for i in range(8):
+        d[1 + i] = <uint8_t>(n >> (56 - 8 * i))
+    return d + 9
+
+
+cdef inline size_t get_size8(const uint8_t* d) noexcept nogil:
+    cdef size_t n = 0
+    cdef int i
+    for i in range(8):
+        n = (n << 8) | d[i]
+    return n
+
+
+cdef inline int flow_put(Flow* f, uint8_t flags, const uint8_t* data, size_t n) noexcept nogil:
+    """Producer: append a frame below BIG. 0, or -1 when out of memory."""
+    cdef Chunk* c = f.tail
+    cdef uint8_t* d
+    cdef size_t need = n + 2 if n < 256 else n + 9
+    if <size_t>c.cap < c.wpos + need:
+        c = flow_grow(f, need)
+        if c == NULL:
+            return -1
+    d = put_header(c.data + c.wpos, flags, n)
+    memcpy(d, data, n)
+    c.wpos += <uint32_t>need
+    f.open = flags & F_MORE
+    return 0
+
+
+cdef inline void flow_publish(Flow* f, uint32_t messages, uint32_t octets) noexcept nogil:
+    """Producer: everything up to `octets` of the tail is now that many more whole messages."""
+    cdef Chunk* c = f.tail
+    c.wmsgs += messages
+    f.written += messages
+    f.produced.store(f.written, memory_order_relaxed)
+    if f.unsealed == c:
+        # sequentially consistent: the consumer's idle flag is read right after (Dekker)
+        c.pub.store((<uint64_t>c.wmsgs << 32) | octets, memory_order_seq_cst)
+    else:
+        flow_commit_chain(f, octets)
+
+
+cdef inline void flow_commit(Flow* f) noexcept nogil:
+    """Producer: the message is complete; let the consumer see it."""
+    f.open = 0
+    flow_publish(f, 1, f.tail.wpos)
+
+
+cdef inline bint flow_full(Flow* f) noexcept nogil:
+    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
+    return hwm != 0 and f.written - f.read.load(memory_order_seq_cst) >= hwm
+
+
+cdef inline Chunk* flow_front(Flow* f) noexcept nogil:
+    """Consumer: the chunk with the next octet, or NULL. What it shows is always whole messages."""
+    cdef Chunk* c = f.head
+    cdef uint64_t p
+    while True:
+        p = c.pub.load(memory_order_seq_cst)
+        if c.rpos < <uint32_t>p:
+            return c
+        if not p & SEALED:
+            return NULL
+        f.head = c.next.load(memory_order_acquire)
+        chunk_retire(f, c)
+        c = f.head
+
+
+cdef inline bint flow_peek(Flow* f, FrameRef* out) noexcept nogil:
+    """Consumer: describe the next frame without consuming it. False when there is none."""
+    cdef Chunk* c = flow_front(f)
+    cdef const uint8_t* d
+    cdef size_t n
+    if c == NULL:
+        return False
+    if c.kind == KIND_FRAMES:
+        d = c.data + c.rpos
+        if not d[0] & F_LONG:
+            out.data = d + 2
+            out.size = d[1]
+            out.flags = d[0]
+            out.advance = d[1] + 2
+            out.chunk = c
+            return True
+        n = get_size8(d + 1)
+        if n < BIG:
+            out.data = d + 9
+            out.size = n
+            out.flags = d[0]
+            out.advance = <uint32_t>n + 9
+            out.chunk = c
+            return True
+        c.rpos += 9
+        c = flow_front(f)
+        if c == NULL:
+            return False
+    out.data = c.data
+    out.size = c.size
+    out.flags = c.flags
+    out.advance = 1
+    out.chunk = c
+    return True
+
+
+cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
+    """Consumer: drop the frame that flow_peek described."""
+    f.head.rpos += fr.advance
+    if not fr.flags & F_MORE:
+        f.nread += 1
+
+
+cdef inline bint flow_credit_due(Flow* f) noexcept nogil:
+    """Consumer: has half of the high-water mark been consumed since the producer was last told?"""
+    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
+    return f.nread - f.credited >= ((hwm + 1) // 2 if hwm else 1024)
+
+
+cdef inline bint flow_credit(Flow* f) noexcept nogil:
+    """Consumer: tell the producer what was consumed. True if it is blocked and should be woken."""
+    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
+    f.credited = f.nread
+    f.read.store(f.nread, memory_order_seq_cst)
+    if f.blocked.load(memory_order_seq_cst) == 0:
+        return False
+    # libzmq's low-water mark: a blocked sender goes on when half is gone
+    if f.produced.load(memory_order_relaxed) - f.nread > hwm // 2 and hwm != 0:
+        return False
+    return f.blocked.exchange(0, memory_order_seq_cst) == 1
+
+
+cdef inline bint flow_has(Flow* f) noexcept nogil:
+    return flow_front(f) != NULL

@@ -1,0 +1,226 @@
+# Chunks and flows: allocation, growth, sealing, rollback. The hot paths are inline in flow.pxd.
+from libc.stdlib cimport calloc, free, malloc
+
+# The C++ atomics in these structs are trivially initialised by zeroed memory on every platform we build for.
+
+
+cdef Chunk* frames_new(uint32_t cap) noexcept nogil:
+    cdef Chunk* c = <Chunk*>malloc(sizeof(Chunk) + cap)
+    if c == NULL:
+        return NULL
+    c.data = <uint8_t*>c + sizeof(Chunk)
+    c.cap = cap
+    c.kind = KIND_FRAMES
+    c.owner = NULL
+    c.pin = NULL
+    c.releases = NULL
+    chunk_reset(c)
+    return c
+
+
+cdef void chunk_reset(Chunk* c) noexcept nogil:
+    c.next.store(NULL, memory_order_relaxed)
+    c.pub.store(0, memory_order_relaxed)
+    c.refs.store(1, memory_order_relaxed)
+    c.flags = 0
+    c.starts = 0
+    c.wpos = c.wmsgs = c.rpos = c.rmsgs = 0
+    c.size = 0
+
+
+cdef Chunk* body_new(size_t size) noexcept nogil:
+    """A chunk that holds the body of one large frame, in the same allocation."""
+    cdef Chunk* c
+    if size > (<size_t>1 << 62):
+        return NULL
+    c = <Chunk*>malloc(sizeof(Chunk) + size)
+    if c == NULL:
+        return NULL
+    chunk_reset(c)
+    c.kind = KIND_BODY
+    c.cap = 0
+    c.wpos = 1
+    c.size = size
+    c.data = <uint8_t*>c + sizeof(Chunk)
+    c.owner = NULL
+    c.pin = NULL
+    c.releases = NULL
+    return c
+
+
+cdef Chunk* pin_new(void* owner, ReleaseQueue* releases) noexcept nogil:
+    """Hold a Python object for as long as chunks or frames refer to its memory. Takes over the caller's reference."""
+    cdef Chunk* c = body_new(0)
+    if c != NULL:
+        c.owner = owner
+        c.releases = releases
+    return c
+
+
+cdef Flow* flow_new(uint32_t hwm, ReleaseQueue* releases) noexcept nogil:
+    cdef Flow* f = <Flow*>calloc(1, sizeof(Flow))
+    cdef Chunk* c
+    if f == NULL:
+        return NULL
+    c = frames_new(FIRST_CAP)
+    if c == NULL:
+        free(f)
+        return NULL
+    c.starts = 1
+    f.tail = f.unsealed = f.head = c
+    f.next_cap = FIRST_CAP
+    f.hwm.store(hwm, memory_order_relaxed)
+    f.refs.store(2, memory_order_relaxed)
+    f.releases = releases
+    f.idle.store(1, memory_order_relaxed)
+    return f
+
+
+cdef void flow_unref(Flow* f) noexcept nogil:
+    """One side is done with the flow; the last one frees it, unpublished chunks too."""
+    cdef Chunk* c
+    cdef Chunk* n
+    if f.refs.fetch_sub(1, memory_order_seq_cst) != 1:
+        return
+    c = f.head
+    while c != NULL:
+        n = c.next.load(memory_order_acquire)
+        chunk_unref(c)
+        c = n
+    c = f.spare.exchange(NULL)
+    if c != NULL:
+        free(c)
+    free(f)
+
+
+cdef void chunk_unref(Chunk* c) noexcept nogil:
+    cdef Chunk* top
+    if c.refs.fetch_sub(1, memory_order_seq_cst) != 1:
+        return
+    if c.pin != NULL:
+        chunk_unref(c.pin)
+    if c.owner == NULL:
+        free(c)
+        return
+    top = c.releases.top.load(memory_order_relaxed)
+    while True:
+        c.next.store(top, memory_order_relaxed)
+        if c.releases.top.compare_exchange_weak(top, c, memory_order_seq_cst):
+            return
+
+
+cdef Chunk* release_take(ReleaseQueue* q) noexcept nogil:
+    return q.top.exchange(NULL, memory_order_seq_cst)
+
+
+cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil:
+    """Consumer: done with c. A chunk of frames nobody pins is left for the producer to use again."""
+    if c.kind == KIND_FRAMES and c.cap > FIRST_CAP and c.refs.load(memory_order_acquire) == 1:
+        c = f.spare.exchange(c, memory_order_seq_cst)
+        if c != NULL:
+            free(c)
+        return
+    chunk_unref(c)
+
+
+cdef Chunk* flow_grow(Flow* f, size_t need) noexcept nogil:
+    """Producer: open a new chunk with room for `need` octets behind the tail."""
+    cdef Chunk* c
+    cdef uint32_t cap
+    # Growth follows backlog, not traffic: a peer that keeps up keeps its small chunk.
+    if f.written - f.read.load(memory_order_relaxed) > 8:
+        f.next_cap = min(f.next_cap * 4, <uint32_t>MAX_CAP)
+    cap = f.next_cap
+    if cap < need:
+        cap = <uint32_t>need
+    c = f.spare.exchange(NULL, memory_order_seq_cst)
+    if c != NULL and (c.cap < cap or c.cap > 4 * cap):
+        free(c)
+        c = NULL
+    if c == NULL:
+        c = frames_new(cap)
+        if c == NULL:
+            return NULL
+    else:
+        chunk_reset(c)
+    c.starts = not f.open
+    f.tail.next.store(c, memory_order_relaxed)
+    f.tail = c
+    return c
+
+
+cdef void flow_link_body(Flow* f, Chunk* body) noexcept nogil:
+    """Producer: put a body behind the header that ends the tail."""
+    f.tail.next.store(body, memory_order_relaxed)
+    f.tail = body
+    f.open = body.flags & F_MORE
+
+
+cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size, Chunk* pin) noexcept nogil:
+    """Producer: append a frame of at least BIG octets: by reference if `pin` holds them, else by copy."""
+    cdef Chunk* body
+    cdef Chunk* c = f.tail
+    if pin == NULL:
+        body = body_new(size)
+        if body == NULL:
+            return -1
+        memcpy(body.data, data, size)
+    else:
+        body = body_new(0)
+        if body == NULL:
+            return -1
+        pin.refs.fetch_add(1)
+        body.data = <uint8_t*>data
+        body.size = size
+        body.pin = pin
+    body.flags = flags
+    if c.cap < c.wpos + 9:
+        c = flow_grow(f, 9)
+        if c == NULL:
+            chunk_unref(body)
+            return -1
+    put_header(c.data + c.wpos, flags, size)
+    c.wpos += 9
+    flow_link_body(f, body)
+    return 0
+
+
+cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil:
+    """Publish a message that spans chunks: the later chunks first, so that the consumer never meets half of it."""
+    cdef Chunk* last = f.tail
+    cdef Chunk* first = f.unsealed
+    cdef Chunk* c = first.next.load(memory_order_relaxed)
+    last.pub.store((<uint64_t>last.wmsgs << 32) | octets, memory_order_release)
+    while c != last:
+        c.pub.store(SEALED | (<uint64_t>c.wmsgs << 32) | c.wpos, memory_order_release)
+        c = c.next.load(memory_order_relaxed)
+    f.unsealed = last
+    first.pub.store(SEALED | (<uint64_t>first.wmsgs << 32) | first.wpos, memory_order_seq_cst)
+
+
+cdef void flow_rollback(Flow* f) noexcept nogil:
+    """Producer: forget the frames of an unfinished message."""
+    cdef Chunk* c = f.unsealed
+    cdef Chunk* n = c.next.load(memory_order_relaxed)
+    cdef Chunk* nn
+    c.wpos = <uint32_t>c.pub.load(memory_order_relaxed)
+    c.next.store(NULL, memory_order_relaxed)
+    f.tail = c
+    f.open = 0
+    while n != NULL:
+        nn = n.next.load(memory_order_relaxed)
+        chunk_unref(n)
+        n = nn
+
+
+cdef void flow_clear(Flow* f) noexcept nogil:
+    """Both roles in one hand: drop everything that is queued."""
+    cdef Chunk* c
+    flow_rollback(f)
+    while True:
+        c = flow_front(f)
+        if c == NULL:
+            break
+        c.rpos = <uint32_t>c.pub.load(memory_order_relaxed)
+    f.nread = f.credited = f.written
+    f.read.store(f.written, memory_order_seq_cst)

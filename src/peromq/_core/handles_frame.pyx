@@ -1,0 +1,210 @@
+# Messages as Python objects, and the way home for memory that Python owns: a chunk pins an object while frames or queues refer to it;
+# whoever lets go last puts the chunk on the engine's release queue, and the next thread that holds the GIL drops the reference.
+from cpython.buffer cimport (PyBUF_CONTIG_RO, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release,
+                             PyObject_CheckBuffer, PyObject_GetBuffer)
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.ref cimport PyObject, Py_DECREF, Py_INCREF
+from libc.string cimport memcpy
+from libcpp.atomic cimport memory_order_relaxed
+
+from peromq._core.flow cimport KIND_BODY, body_new, chunk_unref, pin_new, release_take
+from libc.stdlib cimport free
+
+import threading
+
+_error_from_errno = None
+_tracker_class = None
+_finished = None
+
+
+def install(error_from_errno, tracker_class, finished):
+    """The package gives what this room may not import: makers of exceptions and trackers."""
+    global _error_from_errno, _tracker_class, _finished
+    _error_from_errno = error_from_errno
+    _tracker_class = tracker_class
+    _finished = finished
+
+
+cdef object make_error(int number):
+    return _error_from_errno(number)
+
+
+cdef object finished_tracker():
+    return _finished
+
+
+cdef void drain_releases(ReleaseQueue* q):
+    """Drop the Python objects nobody refers to any more. With the GIL, under no lock: destructors may run."""
+    cdef Chunk* c = release_take(q)
+    cdef Chunk* n
+    cdef PyObject* owner
+    while c != NULL:
+        n = c.next.load(memory_order_relaxed)
+        owner = <PyObject*>c.owner
+        free(c)
+        Py_DECREF(<object>owner)
+        c = n
+
+
+cdef class Pin:
+    """Keeps a buffer exported until every queue is done with it; then sets the tracker's event."""
+
+    def __dealloc__(self):
+        if self.viewed:
+            PyBuffer_Release(&self.view)
+        if self.event is not None:
+            self.event.set()
+
+
+cdef Frame frame_received(Chunk* chunk, const uint8_t* data, size_t size, bint more, Chunk* properties, object engine):
+    """A frame of the queue's own memory; takes over a reference to chunk and to properties."""
+    cdef Frame f = Frame.__new__(Frame)
+    f.chunk = chunk
+    f.data = data
+    f.size = size
+    f.more = more
+    f.properties = properties
+    f.engine = engine
+    return f
+
+
+cdef class Frame:
+    """A message part.
+
+    Frame(data=None, track=False, copy=None, copy_threshold=None): `data` is anything with a contiguous buffer. copy=None shares its
+    memory from copy_threshold (65536) octets on; shared memory must not change until `tracker.done` (track=True).
+    Received frames (`recv(copy=False)`) lie in the receive queue's own memory, which lives as long as the frame or its `buffer`.
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        self.chunk = NULL
+        self.properties = NULL
+        self.data = NULL
+        self.size = 0
+        self.routing_id = 0
+        self.group = ""
+
+    def __init__(self, data=None, bint track=False, copy=None, copy_threshold=None):
+        cdef Pin pin
+        cdef Chunk* c
+        if isinstance(data, str):
+            raise TypeError("Str objects not allowed. Only: bytes, buffer interfaces.")
+        if data is None:
+            self._tracker = _finished if track else None
+            return
+        if not PyObject_CheckBuffer(data):
+            raise TypeError(f"Frame data must have the buffer interface, not {type(data).__name__}")
+        pin = Pin.__new__(Pin)
+        PyObject_GetBuffer(data, &pin.view, PyBUF_CONTIG_RO)
+        pin.viewed = True
+        if copy is None:
+            copy = pin.view.len < (65536 if copy_threshold is None else copy_threshold)
+        self.size = pin.view.len
+        if copy:
+            c = body_new(self.size)
+            if c == NULL:
+                raise MemoryError
+            memcpy(c.data, pin.view.buf, self.size)
+            self.chunk = c
+            self.data = c.data
+            self._tracker = _finished if track else None
+            return
+        self.guard = pin
+        self.data = <const uint8_t*>pin.view.buf
+        if track:
+            pin.event = threading.Event()
+            self._tracker = _tracker_class(pin.event)
+
+    def __dealloc__(self):
+        if self.chunk != NULL:
+            chunk_unref(self.chunk)
+        if self.properties != NULL:
+            chunk_unref(self.properties)
+
+    def __len__(self):
+        return self.size
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        if self.guard is not None:
+            # shared memory: as writable as its owner made it
+            PyBuffer_FillInfo(view, self, <void*>self.data, self.size, self.guard.view.readonly, flags)
+        else:
+            PyBuffer_FillInfo(view, self, <void*>(self.data if self.data != NULL else <const uint8_t*>b""), self.size, 0, flags)
+
+    @property
+    def bytes(self):
+        """The content, copied once."""
+        if self._bytes is None:
+            self._bytes = PyBytes_FromStringAndSize(<const char*>self.data, self.size)
+        return self._bytes
+
+    @property
+    def buffer(self):
+        """A memoryview of the content; the same object each time."""
+        if self._buffer is None:
+            self._buffer = memoryview(self)
+        return self._buffer
+
+    @property
+    def tracker(self):
+        return self._tracker
+
+    def __str__(self):
+        text = bytes(self.bytes[:16])
+        if self.size <= 16:
+            return f"<{type(self).__module__}.{type(self).__name__}({text!r})>"
+        size = self.size
+        unit = "B"
+        for unit in ("B", "kB", "MB", "GB"):
+            if size < 1000:
+                break
+            size = round(size / 1000)
+        return f"<{type(self).__module__}.{type(self).__name__}({text[:12]!r}...{size}{unit})>"
+
+    def __repr__(self):
+        return str(self)
+
+    def __copy__(self):
+        return self.fast_copy()
+
+    def fast_copy(self):
+        """Another frame of the same memory and tracker."""
+        cdef Frame f = type(self).__new__(type(self))
+        if self.chunk != NULL:
+            self.chunk.refs.fetch_add(1)
+        if self.properties != NULL:
+            self.properties.refs.fetch_add(1)
+        f.chunk = self.chunk
+        f.properties = self.properties
+        f.data = self.data
+        f.size = self.size
+        f.guard = self.guard
+        f.engine = self.engine
+        f.more = self.more
+        f._tracker = self._tracker
+        f._bytes = self._bytes
+        return f
+
+    def get(self, option):
+        """A message option (MORE, SHARED, SRCFD: int) or a property of its peer ("Socket-Type", "Identity", …: str)."""
+        if isinstance(option, bytes):
+            option = option.decode("utf-8")
+        if isinstance(option, str):
+            if self.properties != NULL:
+                found = (<object><PyObject*>self.properties.owner).get(option)
+                if found is not None:
+                    return found
+            raise make_error(22)
+        if option == 1:                                         # MORE
+            return int(self.more)
+        if option == 3:                                         # SHARED
+            return int(self.guard is not None or (self.chunk != NULL and self.chunk.refs.load(memory_order_relaxed) > 1))
+        if option == 2:                                         # SRCFD: libzmq deprecates it, -1 is its "unknown"
+            return -1
+        raise make_error(22)
+
+    def set(self, option, value):
+        raise make_error(22)                                    # no option of a message can be set, in libzmq either
+
+    def __getitem__(self, key):
+        return self.get(key)

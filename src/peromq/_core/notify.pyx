@@ -1,0 +1,197 @@
+# How one thread tells another that something changed, and who frees what last.
+#
+# Every wake-up of a socket goes through post_event, under its event lock; a caller that is about to block registers its
+# waiter under the same lock after it found no event pending, so no wake-up is lost and none is sent while nobody sleeps.
+from libc.stdlib cimport free
+from libcpp.atomic cimport memory_order_seq_cst
+from libcpp.vector cimport vector
+
+from peromq._core.flow cimport chunk_unref, flow_unref
+from peromq._core.sysio cimport (pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock,
+                                 signal_fd, sys_close)
+from peromq._core.trie cimport topics_free, trie_free
+from peromq._core.types cimport DIRTY_LOOK, WaitLink
+
+
+cdef void wake_waiters(Sock* s) noexcept nogil:
+    cdef WaitLink* w = s.waiters
+    s.wakes.fetch_add(1, memory_order_seq_cst)
+    while w != NULL:
+        signal_fd(w.waiter.efd)
+        w = w.next
+    if s.notify_fd >= 0:
+        signal_fd(s.notify_fd)
+
+
+cdef void post_event(Pipe* p, int bits) noexcept nogil:
+    """Queue bits for p's socket and wake whoever waits on it. Any thread; never blocks for long."""
+    cdef Sock* s = p.sock
+    pthread_mutex_lock(&s.ev_lock)
+    p.ev_bits |= bits
+    if not p.ev_linked:
+        p.ev_linked = 1
+        p.refs.fetch_add(1)
+        p.ev_next = NULL
+        if s.ev_tail != NULL:
+            s.ev_tail.ev_next = p
+        else:
+            s.ev_head = p
+        s.ev_tail = p
+    s.ev_any.store(1, memory_order_seq_cst)
+    wake_waiters(s)
+    pthread_mutex_unlock(&s.ev_lock)
+
+
+cdef void wake_sock(Sock* s) noexcept nogil:
+    """The socket's state changed (closed, terminated, new pipe): blocked callers look again."""
+    pthread_mutex_lock(&s.ev_lock)
+    wake_waiters(s)
+    pthread_mutex_unlock(&s.ev_lock)
+
+
+cdef void link_post(Pipe* p, int bits) noexcept nogil:
+    """Tell the far end of an inproc pipe, if it is still there."""
+    cdef Link* k = p.link
+    cdef Pipe* far
+    pthread_mutex_lock(&k.lock)
+    far = k.ends[1 - p.side]
+    if far != NULL:
+        post_event(far, bits)
+    pthread_mutex_unlock(&k.lock)
+
+
+cdef void link_leave(Pipe* p) noexcept nogil:
+    """p stops being an end of its link; the far end hears of it."""
+    cdef Link* k = p.link
+    cdef Pipe* far
+    cdef bint left
+    pthread_mutex_lock(&k.lock)
+    left = k.ends[p.side] == p
+    if left:
+        k.ends[p.side] = NULL
+        far = k.ends[1 - p.side]
+        if far != NULL:
+            post_event(far, 4)          # EV_GONE
+    pthread_mutex_unlock(&k.lock)
+    if left:
+        pipe_unref(p)
+
+
+cdef void engine_post(Engine* e, int64_t kind, int64_t token, int64_t value) noexcept nogil:
+    """Queue an event for the control plane."""
+    pthread_mutex_lock(&e.lock)
+    e.events.push_back(kind)
+    e.events.push_back(token)
+    e.events.push_back(value)
+    pthread_mutex_unlock(&e.lock)
+    signal_fd(e.event_fd)
+
+
+cdef void io_wake(IoThread* io) noexcept nogil:
+    if io.sleeping.exchange(0, memory_order_seq_cst) == 1:
+        signal_fd(io.wakefd)
+
+
+cdef void io_mark_dirty(Conn* c, int bits) noexcept nogil:
+    """Ask the connection's I/O thread to look at it: flush, resume reading, or tear down."""
+    cdef IoThread* io = c.io
+    pthread_mutex_lock(&io.lock)
+    if not c.dirty:
+        c.refs.fetch_add(1)
+        c.dirty_next = io.dirty
+        io.dirty = c
+    c.dirty |= bits
+    pthread_mutex_unlock(&io.lock)
+    io_wake(io)
+
+
+cdef void conn_fail(Conn* c, int reason) noexcept nogil:
+    """First failure wins; the I/O thread tears the connection down."""
+    cdef int none = 0
+    if c.failed.compare_exchange_strong(none, reason + 1, memory_order_seq_cst):
+        io_mark_dirty(c, DIRTY_LOOK)
+
+
+cdef void conn_unref(Conn* c) noexcept nogil:
+    cdef Pipe* p
+    if c.refs.fetch_sub(1, memory_order_seq_cst) != 1:
+        return
+    p = c.pipe
+    if c.fd >= 0:
+        sys_close(c.fd)
+    if c.body != NULL:
+        free(c.body)
+    c.io.load.fetch_sub(1)
+    pthread_mutex_destroy(&c.rlock)
+    pthread_mutex_destroy(&c.wlock)
+    free(c)
+    pipe_unref(p)
+
+
+cdef void pipe_unref(Pipe* p) noexcept nogil:
+    cdef Sock* s
+    if p.refs.fetch_sub(1, memory_order_seq_cst) != 1:
+        return
+    s = p.sock
+    flow_unref(p.inq)
+    flow_unref(p.outq)
+    if p.link == NULL:
+        flow_unref(p.inq)       # a wire has no far end that would release the other side
+        flow_unref(p.outq)
+    elif p.link.refs.fetch_sub(1, memory_order_seq_cst) == 1:
+        pthread_mutex_destroy(&p.link.lock)
+        free(p.link)
+    if p.properties != NULL:
+        chunk_unref(p.properties)
+    if p.rid != NULL:
+        del p.rid
+    free(p)
+    if s != NULL:
+        sock_unref(s)
+
+
+cdef void sock_unref(Sock* s) noexcept nogil:
+    cdef size_t i
+    cdef IoThread* io
+    if s.refs.fetch_sub(1, memory_order_seq_cst) != 1:
+        return
+    for i in range(s.groups.size()):
+        # the I/O thread may hold the group's pointer in its round of events: it frees it
+        io = s.groups[0][i].io
+        pthread_mutex_lock(&io.lock)
+        io.dead_groups.push_back(s.groups[0][i])
+        pthread_mutex_unlock(&io.lock)
+        io_wake(io)
+    pthread_mutex_lock(&s.engine.lock)
+    for i in range(s.engine.socks.size()):
+        if s.engine.socks[0][i] == s:
+            s.engine.socks[0][i] = s.engine.socks.back()
+            s.engine.socks.pop_back()
+            break
+    pthread_mutex_unlock(&s.engine.lock)
+    if s.notify_fd >= 0:
+        sys_close(s.notify_fd)
+    pthread_mutex_destroy(&s.lock)
+    pthread_mutex_destroy(&s.ev_lock)
+    free(s.fq.v)
+    free(s.lb.v)
+    if s.trie != NULL:
+        trie_free(s.trie)
+    if s.asked != NULL:
+        trie_free(s.asked)
+    if s.topics != NULL:
+        topics_free(s.topics)
+    if s.welcome != NULL:
+        del s.welcome
+    if s.my_rid != NULL:
+        del s.my_rid
+    del s.notice_from
+    del s.pipes
+    del s.by_rid
+    del s.unflushed
+    del s.groups
+    del s.envelope
+    del s.notices
+    del s.notice_more
+    del s.targets
+    free(s)

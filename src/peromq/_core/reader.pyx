@@ -1,0 +1,470 @@
+# Bytes in: an established connection's input becomes whole messages in the pipe's inbound flow.
+#
+# Whoever holds rlock reads: the I/O thread, or a caller that leased the socket's connections. Nothing here blocks, takes the GIL or
+# knows a socket pattern. A stranger cannot get here before his handshake is done, but everything he sends now is still his choice:
+# sizes are checked before memory is asked for, and memory follows what really arrived.
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memmove
+from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
+
+from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_new, flow_grow,
+                                flow_link_body, flow_publish, get_size8, put_header)
+from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
+from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait, iovec,
+                                 msghdr, now_ns, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
+                                 sys_recv, sys_recvmsg)
+from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
+
+cdef enum:
+    FIRST_BODY = 1 << 20                 # a large body's memory grows with what arrives: a size alone costs nothing
+    SCRATCH = 4096
+    PROTOCOL_ERROR = 0x10000000          # ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED
+    MALFORMED_COMMAND = 0x10000011       # ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
+
+
+cdef int handle_command(Conn* c, const uint8_t* d, size_t n) noexcept nogil:
+    """A command in traffic: 0 drop it, 1 hand it to the application, -1 protocol error."""
+    cdef size_t k
+    if n < 1 or d[0] == 0 or n < 1 + <size_t>d[0]:
+        return 0                                    # unknown or malformed commands are ignored, as libzmq does
+    if d[0] == 4 and memcmp(d + 1, b"PING", 4) == 0:
+        if n < 7:
+            return -1                               # RFC 37: ping = command-size %d4 "PING" ping-ttl ping-context
+        c.ttl_until.store((<int64_t>d[5] << 8 | d[6]) * 100000000, memory_order_relaxed)
+        k = n - 7
+        if k > 16:
+            k = 16                                  # RFC 37: ping-context = 0*16OCTET; libzmq truncates longer ones
+        pthread_mutex_lock(&c.wlock)
+        if c.cmd_pos == 0:                          # else a PING or PONG is on its way to the kernel: one more is not needed
+            c.cmd[0] = F_COMMAND
+            c.cmd[1] = <uint8_t>(5 + k)
+            c.cmd[2] = 4
+            memcpy(&c.cmd[3], b"PONG", 4)
+            memcpy(&c.cmd[7], d + 7, k)
+            c.cmd_len = <uint32_t>(7 + k)
+        pthread_mutex_unlock(&c.wlock)
+        io_mark_dirty(c, DIRTY_LOOK)
+        return 0
+    if c.keep_subs:
+        if d[0] == 9 and n >= 10 and memcmp(d + 1, b"SUBSCRIBE", 9) == 0:
+            return 1
+        if d[0] == 6 and n >= 7 and memcmp(d + 1, b"CANCEL", 6) == 0:
+            return 1
+    return 0
+
+
+cdef inline int check_frame(Conn* c, uint8_t flags, size_t n) noexcept nogil:
+    """REQ accepts only replies that start with a delimiter, or a 4-octet id and one (RFC 28; libzmq closes otherwise)."""
+    if c.check == 1:
+        if flags & F_MORE and n == 0:
+            c.check = 3
+        elif flags & F_MORE and n == 4:
+            c.check = 2
+        else:
+            return -1
+    elif c.check == 2:
+        if not (flags & F_MORE and n == 0):
+            return -1
+        c.check = 3
+    elif not flags & F_MORE:
+        c.check = 1
+    return 0
+
+
+cdef inline uint32_t quota(Flow* f) noexcept nogil:
+    """How many messages the high-water mark still admits."""
+    cdef uint64_t queued
+    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
+    if hwm == 0:
+        return 0x7fffffff
+    queued = f.written - f.read.load(memory_order_acquire)
+    return <uint32_t>(hwm - queued) if queued < hwm else 0
+
+
+cdef int scan(Conn* c, bint* news) noexcept nogil:
+    """Walk the unscanned octets of the tail: publish whole messages, answer commands, start a large body.
+
+    Commands are squeezed out as they are met (dst lags behind src), so what is published is data alone and
+    a peer that only sends PINGs fills nothing.
+    """
+    cdef Flow* f = c.inq
+    cdef Chunk* t = f.tail
+    cdef uint8_t* data = t.data
+    cdef uint32_t src = c.dpos
+    cdef uint32_t dst = src
+    cdef uint32_t end = t.wpos
+    cdef uint32_t left = quota(f)
+    cdef uint32_t done = 0           # messages completed in this chunk and not published
+    cdef uint32_t done_at = dst
+    cdef uint32_t head
+    cdef size_t n
+    cdef uint8_t flags
+    cdef Chunk* body
+    cdef int keep
+    c.paused.store(0, memory_order_relaxed)
+    while True:
+        if left == 0:
+            c.paused.store(1, memory_order_seq_cst)
+            left = quota(f)          # Dekker with the consumer, which reads `paused` after it gave credit
+            if left <= done:
+                break
+            left -= done
+            c.paused.store(0, memory_order_relaxed)
+        if end - src < 2:
+            break
+        flags = data[src]
+        if flags & F_LONG:
+            if end - src < 9:
+                break
+            n = get_size8(data + src + 1)
+            head = 9
+            if n >> 63 or (c.max_size >= 0 and n > <size_t>c.max_size):
+                return PROTOCOL_ERROR
+        else:
+            n = data[src + 1]
+            head = 2
+            if c.max_size >= 0 and n > <size_t>c.max_size:
+                return PROTOCOL_ERROR
+        if n >= BIG:
+            if flags & F_COMMAND == 0 and c.check and check_frame(c, flags, n) < 0:
+                return PROTOCOL_ERROR
+            body = body_new(min(n, <size_t>FIRST_BODY))
+            if body == NULL:
+                return PROTOCOL_ERROR
+            c.body_cap = body.size
+            body.size = n
+            body.flags = flags
+            c.body = body
+            c.body_got = min(<size_t>(end - src - head), n)
+            if c.body_got > c.body_cap:
+                if grow_body(c, c.body_got) < 0:
+                    return PROTOCOL_ERROR
+                body = c.body
+            memcpy(body.data, data + src + head, c.body_got)
+            src += head + <uint32_t>c.body_got
+            t.wpos = dst
+            if done:
+                flow_publish(f, done, done_at)
+                news[0] = True
+                done = 0
+            if c.body_got < n:
+                c.dpos = dst
+                return OK
+            # the body was in the buffer whole: what follows it moves to a chunk behind it
+            keep = finish_body(c, data + src, end - src, news)
+            if keep < 0:
+                return PROTOCOL_ERROR
+            t = f.tail
+            data = t.data
+            src = dst = done_at = c.dpos
+            end = t.wpos
+            left = quota(f)
+            continue
+        if end - src < head + n:
+            break
+        if flags & F_COMMAND:
+            keep = handle_command(c, data + src + head, n)
+            if keep < 0:
+                return MALFORMED_COMMAND
+            if keep == 0:
+                src += head + <uint32_t>n
+                continue
+            flags &= ~F_MORE
+        elif c.check and check_frame(c, flags, n) < 0:
+            return PROTOCOL_ERROR
+        head += <uint32_t>n
+        if src != dst:
+            memmove(data + dst, data + src, head)
+        data[dst] = flags & (F_MORE | F_LONG | F_COMMAND)
+        src += head
+        dst += head
+        if flags & F_COMMAND:
+            if c.in_more:            # RFC 37 lets commands pass between frames; ours would be part of the message
+                dst -= head
+                continue
+            done += 1
+            done_at = dst
+            left -= 1
+        elif flags & F_MORE:
+            c.in_more = 1
+        else:
+            c.in_more = 0
+            done += 1
+            done_at = dst
+            left -= 1
+    if src != dst:
+        memmove(data + dst, data + src, end - src)
+    t.wpos = dst + (end - src)
+    c.dpos = dst
+    f.open = c.in_more
+    if done:
+        flow_publish(f, done, done_at)
+        news[0] = True
+    return OK
+
+
+cdef int grow_body(Conn* c, size_t need) noexcept nogil:
+    cdef size_t cap = c.body_cap
+    cdef Chunk* b
+    while cap < need:
+        cap *= 2
+    cap = min(cap, c.body.size)
+    b = <Chunk*>realloc(c.body, sizeof(Chunk) + cap)
+    if b == NULL:
+        return -1
+    b.data = <uint8_t*>b + sizeof(Chunk)
+    c.body = b
+    c.body_cap = cap
+    return 0
+
+
+cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcept nogil:
+    """The large body is complete: link it, and put the octets that came behind it into a new chunk."""
+    cdef Flow* f = c.inq
+    cdef Chunk* body = c.body
+    cdef Chunk* t = f.tail
+    cdef uint8_t flags = body.flags
+    cdef int keep = 1
+    c.body = NULL
+    if flags & F_COMMAND:
+        keep = handle_command(c, body.data, body.size)
+        if keep < 0:
+            free(body)
+            return -1
+        flags &= ~F_MORE
+        if keep and c.in_more:
+            keep = 0
+    if not keep:
+        free(body)
+        if t.kind == KIND_BODY or t.cap - t.wpos < n:
+            t = flow_grow(f, n + 64)
+            if t == NULL:
+                return -1
+        memmove(t.data + t.wpos, rest, n)
+        c.dpos = t.wpos
+        t.wpos += <uint32_t>n
+        return 0
+    body.flags = flags & (F_MORE | F_COMMAND)
+    if t.kind == KIND_BODY or t.cap < t.wpos + 9:
+        t = flow_grow(f, 9)
+        if t == NULL:
+            free(body)
+            return -1
+    put_header(t.data + t.wpos, body.flags, body.size)
+    t.wpos += 9
+    flow_link_body(f, body)
+    if not flags & F_COMMAND:
+        c.in_more = flags & F_MORE
+    f.open = c.in_more
+    # what follows goes into a new chunk, before publication: the consumer may free the one `rest` lies in right after
+    t = flow_grow(f, n + 64)
+    if t == NULL:
+        return -1
+    memcpy(t.data, rest, n)
+    t.wpos = <uint32_t>n
+    c.dpos = 0
+    if not c.in_more:
+        flow_publish(f, 1, 0)
+        news[0] = True
+    return 0
+
+
+cdef inline void tell_consumer(Conn* c) noexcept nogil:
+    if c.inq.idle.load(memory_order_seq_cst) and c.inq.idle.exchange(0, memory_order_seq_cst):
+        post_event(c.pipe, EV_READ)
+
+
+cdef void watch(Conn* c, bint on) noexcept nogil:
+    """Have the group's epoll report input, or not while the receive queue is full."""
+    cdef epoll_event e
+    if c.watched == on or c.fd < 0:
+        return
+    c.watched = on
+    e.events = EPOLLIN
+    e.data.ptr = c
+    epoll_ctl(c.group.epfd, EPOLL_CTL_ADD if on else EPOLL_CTL_DEL, c.fd, &e)
+
+
+cdef int read_body(Conn* c, bint* news) noexcept nogil:
+    """One system call towards the large body; 1 progress, 0 would block, else fails the connection."""
+    cdef uint8_t scratch[SCRATCH]
+    cdef iovec iov[2]
+    cdef msghdr m
+    cdef ssize_t r
+    cdef size_t want
+    if c.body_got == c.body_cap and c.body_cap < c.body.size:
+        if grow_body(c, c.body_cap + 1) < 0:
+            conn_fail(c, PROTOCOL_ERROR)
+            return FAILED
+    want = c.body_cap - c.body_got
+    iov[0].iov_base = c.body.data + c.body_got
+    iov[0].iov_len = want
+    iov[1].iov_base = scratch
+    iov[1].iov_len = SCRATCH if c.body_cap == c.body.size else 0
+    m = msghdr(NULL, 0)
+    m.msg_iov = iov
+    m.msg_iovlen = 2
+    r = sys_recvmsg(c.fd, &m, MSG_DONTWAIT)
+    if r <= 0:
+        return read_ended(c, r)
+    c.last_in.store(now_ns(), memory_order_relaxed)
+    if <size_t>r <= want:
+        c.body_got += r
+        if c.body_got < c.body.size:
+            return 1
+        r = 0
+    else:
+        r -= want
+        c.body_got = c.body.size
+    if finish_body(c, scratch, r, news) < 0:
+        conn_fail(c, PROTOCOL_ERROR)
+        return FAILED
+    if r:
+        return scan_and_judge(c, news)
+    return 1
+
+
+cdef int read_ended(Conn* c, ssize_t r) noexcept nogil:
+    if r < 0 and (errno == EAGAIN or errno == EINTR):
+        return 0
+    conn_fail(c, 0 if r == 0 else errno)
+    return FAILED
+
+
+cdef int scan_and_judge(Conn* c, bint* news) noexcept nogil:
+    cdef int reason = scan(c, news)
+    if reason != OK:
+        conn_fail(c, reason)
+        return FAILED
+    return 1
+
+
+cdef int read_chunk(Conn* c, bint* news) noexcept nogil:
+    """One system call into the tail chunk; 1 filled it, 2 read less than it takes, 0 would block, else failed."""
+    cdef Flow* f = c.inq
+    cdef Chunk* t = f.tail
+    cdef Chunk* fresh
+    cdef uint32_t part = t.wpos - c.dpos
+    cdef uint32_t room
+    cdef ssize_t r
+    cdef int rc
+    if t.kind == KIND_BODY or t.cap - t.wpos < 64 or (t.cap - t.wpos) * 4 < t.cap:
+        f.open = c.in_more
+        fresh = flow_grow(f, part + 256)
+        if fresh == NULL:
+            conn_fail(c, PROTOCOL_ERROR)
+            return FAILED
+        if part:
+            memcpy(fresh.data, t.data + c.dpos, part)
+            t.wpos = c.dpos
+            fresh.wpos = part
+        c.dpos = 0
+        t = fresh
+    room = t.cap - t.wpos
+    r = sys_recv(c.fd, t.data + t.wpos, room, MSG_DONTWAIT)
+    if r <= 0:
+        return read_ended(c, r)
+    c.last_in.store(now_ns(), memory_order_relaxed)
+    t.wpos += <uint32_t>r
+    if <uint32_t>r == room and f.next_cap < MAX_CAP:
+        f.next_cap = min(f.next_cap * 4, <uint32_t>MAX_CAP)
+    rc = scan_and_judge(c, news)
+    if rc == 1 and <uint32_t>r < room:
+        return 2
+    return rc
+
+
+cdef int read_locked(Conn* c, int calls) noexcept nogil:
+    cdef bint news = False
+    cdef int rc = 0
+    cdef int i
+    if c.fd < 0 or c.failed.load(memory_order_relaxed):
+        return FAILED
+    if c.paused.load(memory_order_relaxed):
+        if scan_and_judge(c, &news) < 0:
+            return FAILED
+        if c.paused.load(memory_order_relaxed):
+            if news:
+                tell_consumer(c)
+            return OK
+        watch(c, True)
+    for i in range(calls):
+        if c.body != NULL:
+            rc = read_body(c, &news)
+        else:
+            rc = read_chunk(c, &news)
+        if rc != 1 or c.paused.load(memory_order_relaxed):
+            break
+        if c.body == NULL and news:
+            break
+    if c.paused.load(memory_order_relaxed):
+        watch(c, False)
+    if news:
+        tell_consumer(c)
+    if rc < 0:
+        return rc
+    return 1 if news else 0
+
+
+cdef int conn_read(Conn* c) noexcept nogil:
+    """Read what is there (bounded), publish whole messages. 1: something new for the application, 0: nothing, <0: failed."""
+    cdef int rc
+    if pthread_mutex_trylock(&c.rlock) != 0:
+        return OK                       # somebody is reading it right now
+    rc = read_locked(c, 16)
+    pthread_mutex_unlock(&c.rlock)
+    return rc
+
+
+cdef int conn_resume(Conn* c) noexcept nogil:
+    """The consumer made room: go on with what is in the buffer, then with the descriptor."""
+    cdef int rc
+    pthread_mutex_lock(&c.rlock)
+    rc = read_locked(c, 0)
+    pthread_mutex_unlock(&c.rlock)
+    return rc
+
+
+cdef int conn_feed(Conn* c, const uint8_t* data, size_t n) noexcept nogil:
+    """Octets that came with the handshake, before anybody else knows the connection; then start watching it."""
+    cdef bint news = False
+    cdef Chunk* t
+    cdef int rc = OK
+    pthread_mutex_lock(&c.rlock)
+    if n:
+        t = flow_grow(c.inq, n + 64)
+        if t == NULL:
+            conn_fail(c, PROTOCOL_ERROR)
+        else:
+            memcpy(t.data, data, n)
+            t.wpos = <uint32_t>n
+            c.dpos = 0
+            rc = scan_and_judge(c, &news)
+    if not c.paused.load(memory_order_relaxed) and rc >= 0:
+        watch(c, True)
+    if news:
+        tell_consumer(c)
+    pthread_mutex_unlock(&c.rlock)
+    return rc
+
+
+cdef int group_read(Group* g) noexcept nogil:
+    """Read from the group's ready connections. 1: something new, 0: nothing was ready."""
+    cdef epoll_event evs[32]
+    cdef Conn* c
+    cdef int n, i
+    cdef int got = 0
+    # the lock keeps teardown from freeing a connection between epoll_wait and the reference
+    pthread_mutex_lock(&g.lock)
+    n = epoll_wait(g.epfd, evs, 32, 0)
+    for i in range(n):
+        (<Conn*>evs[i].data.ptr).refs.fetch_add(1)
+    pthread_mutex_unlock(&g.lock)
+    for i in range(n):
+        c = <Conn*>evs[i].data.ptr
+        if conn_read(c) == 1:
+            got = 1
+        conn_unref(c)
+    return got

@@ -1,0 +1,23 @@
+from libc.stdint cimport int64_t, uint8_t
+from peromq._core.types cimport Chunk, Engine, Pipe, Sock
+
+cdef Sock* sock_new(Engine* e, int type) noexcept nogil
+cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil
+cdef int pipe_new_pair(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noexcept nogil
+cdef void pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil
+cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil
+cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil
+cdef void sock_process(Sock* s) noexcept nogil
+cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread) noexcept nogil
+cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil
+cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil
+cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil
+cdef void pipe_committed(Sock* s, Pipe* p) noexcept nogil
+cdef bint pipe_writable(Pipe* p) noexcept nogil
+cdef void pipe_consumed(Pipe* p) noexcept nogil
+cdef void sock_flush(Sock* s) noexcept nogil
+cdef int sock_state(Sock* s) noexcept nogil
+cdef void sock_close(Sock* s) noexcept nogil
+cdef int router_take(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogil
+cdef void pair_named(Pipe* far) noexcept nogil
+cdef void pipe_orphan(Pipe* far) noexcept nogil

@@ -1,0 +1,489 @@
+# A socket's pipes: how they come, go, and take turns being served. Everything here runs under the socket's lock, on whatever
+# thread called. What a pattern does with its pipes is in patterns.pyx and pubsub.pyx; this file calls their joined/left hooks.
+from libc.stdint cimport uint32_t
+from libc.stdlib cimport calloc, free
+from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
+from libcpp.deque cimport deque
+from libcpp.string cimport string
+from libcpp.unordered_map cimport unordered_map
+from libcpp.vector cimport vector
+
+from peromq._core.conn cimport conn_new
+from peromq._core.flow cimport (Flow, flow_clear, flow_credit, flow_credit_due, flow_front, flow_full, flow_new,
+                                flow_rollback, flow_unref)
+from peromq._core.iothread cimport group_for
+from peromq._core.notify cimport (conn_fail, conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref,
+                                  post_event, wake_sock)
+from peromq._core.patterns cimport pattern_hiccup, pattern_input, pattern_joined, pattern_left
+from peromq._core.reader cimport conn_feed, conn_resume
+from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
+from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock)
+from peromq._core.trie cimport topics_new, trie_new
+from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, S_TERM, T_DEALER,
+                                 T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB, Conn,
+                                 Group, IoThread, Link)
+from peromq._core.writer cimport conn_write
+
+cdef enum:
+    FLUSHED = 2                 # EV_FLUSHED of the control plane
+    FLUSH_AT = 65536            # a sender helps writing when this much has gathered
+    STREAM_NS = 30000           # sends closer together than this are a stream
+
+
+cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
+    cdef Sock* s = <Sock*>calloc(1, sizeof(Sock))
+    if s == NULL:
+        return NULL
+    pthread_mutex_init(&s.lock, NULL)
+    pthread_mutex_init(&s.ev_lock, NULL)
+    s.refs.store(1)
+    s.engine = e
+    s.type = type
+    s.sndhwm = s.rcvhwm = 1000
+    s.sndtimeo = s.rcvtimeo = -1
+    s.max_size = -1
+    s.hb_timeout = -1
+    s.spin_us = 50
+    s.short_wait = 1
+    s.notify_fd = -1
+    s.my_rid = new string()
+    s.pipes = new vector[Pipe*]()
+    s.by_rid = new unordered_map[string, Pipe*]()
+    s.unflushed = new vector[Pipe*]()
+    s.groups = new vector[Group*]()
+    s.envelope = new vector[uint8_t]()
+    s.notices = new deque[string]()
+    s.notice_more = new deque[int]()
+    s.notice_from = new deque[Pipe*]()
+    s.targets = new vector[Pipe*]()
+    if type == T_PUB or type == T_XPUB:
+        s.trie = trie_new()
+        s.asked = trie_new()
+    elif type == T_SUB or type == T_XSUB:
+        s.topics = topics_new()
+    return s
+
+
+cdef int sock_state(Sock* s) noexcept nogil:
+    return s.state.load(memory_order_acquire) | (S_TERM if s.engine.terminated.load(memory_order_acquire) else 0)
+
+
+# ---------------------------------------------------------------- pipes come
+
+cdef Pipe* pipe_blank(Sock* s, int64_t token) noexcept nogil:
+    cdef Pipe* p = <Pipe*>calloc(1, sizeof(Pipe))
+    if p == NULL:
+        return NULL
+    p.refs.store(1)
+    p.sock = s
+    p.token = token
+    p.minor = 1
+    p.idx_all = p.idx_in = p.idx_out = -1
+    s.refs.fetch_add(1)
+    return p
+
+
+cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil:
+    """A pipe towards a peer that is reached through a descriptor."""
+    cdef Pipe* p = pipe_blank(s, token)
+    if p == NULL:
+        return NULL
+    p.bound = bound
+    p.inq = flow_new(s.rcvhwm, &s.engine.releases)
+    p.outq = flow_new(s.sndhwm, &s.engine.releases)
+    return p
+
+
+cdef int pipe_new_pair(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noexcept nogil:
+    """Two ends of an inproc pipe. b may be NULL: pair_adopt gives the far end its socket later."""
+    cdef Link* k = <Link*>calloc(1, sizeof(Link))
+    cdef Flow* ab
+    cdef Flow* ba
+    cdef Pipe* p = pipe_blank(a, token)
+    cdef Pipe* q = <Pipe*>calloc(1, sizeof(Pipe))
+    if k == NULL or p == NULL or q == NULL:
+        return -1
+    # inproc: one queue per direction that holds the sum of both marks, or is unlimited if either is (zmq_inproc)
+    ab = flow_new(0, &a.engine.releases)
+    ba = flow_new(0, &a.engine.releases)
+    if ab == NULL or ba == NULL:
+        return -1
+    pthread_mutex_init(&k.lock, NULL)
+    k.refs.store(2)
+    q.refs.store(1)
+    q.minor = 1
+    q.idx_all = q.idx_in = q.idx_out = -1
+    p.link = q.link = k
+    p.side = 0
+    q.side = 1
+    k.ends[0] = p
+    k.ends[1] = NULL
+    p.refs.fetch_add(1)             # the link's, given back by link_leave
+    p.outq = q.inq = ab
+    p.inq = q.outq = ba
+    ab.hwm.store(a.sndhwm, memory_order_relaxed)
+    ba.hwm.store(a.rcvhwm, memory_order_relaxed)
+    near[0] = p
+    far[0] = q
+    if b != NULL:
+        pair_adopt(q, b, token)
+    q.rid = new string(a.my_rid[0])
+    return 0
+
+
+cdef void pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil:
+    """The far end gets its socket. Not under any socket's lock yet; follow with sock_add_pipe under b's."""
+    cdef uint32_t mine = far.outq.hwm.load(memory_order_relaxed)
+    cdef uint32_t theirs = far.inq.hwm.load(memory_order_relaxed)
+    far.sock = b
+    far.token = token
+    b.refs.fetch_add(1)
+    far.outq.hwm.store(mine + b.sndhwm if mine and b.sndhwm else 0, memory_order_relaxed)
+    far.inq.hwm.store(theirs + b.rcvhwm if theirs and b.rcvhwm else 0, memory_order_relaxed)
+    far.refs.fetch_add(1)
+    pthread_mutex_lock(&far.link.lock)
+    far.link.ends[far.side] = far
+    pthread_mutex_unlock(&far.link.lock)
+
+
+cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
+    """Take p (and its first reference) among the socket's pipes."""
+    p.idx_all = <int>s.pipes.size()
+    s.pipes.push_back(p)
+    p.listed = 1
+    if s.type != T_PUSH or p.link == NULL:
+        array_add(&s.fq, p, IN)
+    array_add(&s.lb, p, OUT)
+    if p.link != NULL:
+        pattern_joined(s, p)
+        pthread_mutex_lock(&p.link.lock)
+        if p.side == 1 and p.link.ends[0] == NULL:
+            post_event(p, EV_GONE)          # it left before its peer came
+        pthread_mutex_unlock(&p.link.lock)
+    wake_sock(s)
+    return 0
+
+
+cdef void pipe_orphan(Pipe* far) noexcept nogil:
+    """A far end that nobody adopted."""
+    flow_unref(far.inq)
+    flow_unref(far.outq)
+    if far.link.refs.fetch_sub(1, memory_order_seq_cst) == 1:
+        pthread_mutex_destroy(&far.link.lock)
+        free(far.link)
+    if far.rid != NULL:
+        del far.rid
+    free(far)
+
+
+cdef void pair_named(Pipe* far) noexcept nogil:
+    """The connector of an adopted pipe learns the binder's routing id."""
+    cdef Pipe* near
+    cdef Sock* a
+    pthread_mutex_lock(&far.link.lock)
+    near = far.link.ends[0]
+    if near != NULL:
+        near.refs.fetch_add(1)
+    pthread_mutex_unlock(&far.link.lock)
+    if near == NULL:
+        return
+    a = near.sock
+    pthread_mutex_lock(&a.lock)
+    if a.type == T_ROUTER and near.listed and not far.sock.my_rid.empty():
+        router_take(a, near, far.sock.my_rid.data(), far.sock.my_rid.size())
+        pattern_joined(a, near)
+    pthread_mutex_unlock(&a.lock)
+    pipe_unref(near)
+
+
+cdef int router_take(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogil:
+    """p will go by this routing id. EADDRINUSE if another peer does, unless ROUTER_HANDOVER gives it to the newcomer."""
+    cdef string key = string(rid, n)
+    cdef Pipe* old
+    if n and s.by_rid.count(key):
+        old = s.by_rid[0][key]
+        if old != p:
+            if not s.handover:
+                return 98                       # EADDRINUSE
+            s.by_rid.erase(key)
+            pipe_abort(s, old)
+    if p.rid != NULL and s.by_rid.count(p.rid[0]) and s.by_rid[0][p.rid[0]] == p:
+        s.by_rid.erase(p.rid[0])
+    if p.rid == NULL:
+        p.rid = new string()
+    p.rid.assign(rid, n)
+    return 0
+
+
+cdef void sock_close(Sock* s) noexcept nogil:
+    """The application is done with the socket: nothing is received any more; what was sent goes on by itself."""
+    cdef size_t i
+    cdef Pipe* p
+    s.state.fetch_or(S_CLOSED)
+    sock_process(s)
+    for i in range(s.pipes.size()):
+        p = s.pipes[0][i]
+        if s.out_pipe == p:
+            flow_rollback(p.outq)
+        array_remove(&s.fq, p, IN)
+    s.out_pipe = s.in_pipe = NULL
+    s.in_more = s.out_more = 0
+    s.notices.clear()
+    s.notice_more.clear()
+    s.notice_from.clear()
+    sock_flush(s)
+    wake_sock(s)
+
+
+cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil:
+    cdef size_t i
+    for i in range(s.pipes.size()):
+        if s.pipes[0][i].token == token:
+            return s.pipes[0][i]
+    return NULL
+
+
+cdef IoThread* least_loaded(Engine* e, int thread) noexcept nogil:
+    cdef int i
+    cdef IoThread* best = &e.io[0]
+    if 0 <= thread < e.n_io:
+        return &e.io[thread]
+    for i in range(1, e.n_io):
+        if e.io[i].load.load(memory_order_relaxed) < best.load.load(memory_order_relaxed):
+            best = &e.io[i]
+    return best
+
+
+cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread) noexcept nogil:
+    """The handshake is done: fd starts to carry p's flows. 0 or errno; owns fd on 0."""
+    cdef Group* g = group_for(s, least_loaded(s.engine, thread))
+    cdef Conn* c
+    if g == NULL:
+        return 24                                   # EMFILE
+    c = conn_new(p, g, fd)
+    if c == NULL:
+        return 12                                   # ENOMEM
+    p.conn = c
+    pthread_mutex_lock(&g.lock)
+    g.conns.push_back(c)
+    pthread_mutex_unlock(&g.lock)
+    pattern_joined(s, p)
+    p.outq.idle.store(0, memory_order_seq_cst)
+    conn_feed(c, data, n)
+    if conn_write(c, True) == 1:
+        io_mark_dirty(c, DIRTY_OWN)
+    else:
+        io_mark_dirty(c, DIRTY_LOOK)
+    wake_sock(s)
+    return 0
+
+
+# ---------------------------------------------------------------- pipes go
+
+cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
+    """p is no longer the socket's: nothing more to read, nobody to write to."""
+    cdef size_t i
+    cdef Pipe* last
+    cdef Conn* c
+    if not p.listed:
+        return
+    p.listed = 0
+    p.ended = 1
+    pattern_left(s, p)
+    array_remove(&s.fq, p, IN)
+    array_remove(&s.lb, p, OUT)
+    last = s.pipes.back()
+    s.pipes[0][p.idx_all] = last
+    last.idx_all = p.idx_all
+    s.pipes.pop_back()
+    if p.unflushed:
+        for i in range(s.unflushed.size()):
+            if s.unflushed[0][i] == p:
+                s.unflushed[0][i] = s.unflushed.back()
+                s.unflushed.pop_back()
+                break
+    c = p.conn
+    p.conn = NULL
+    if c != NULL:
+        conn_unref(c)
+    if p.link != NULL:
+        link_leave(p)
+    if p.closing and p.link == NULL:
+        engine_post(s.engine, FLUSHED, p.token, 0)
+    pipe_unref(p)
+
+
+cdef void pipe_gone(Sock* s, Pipe* p) noexcept nogil:
+    """The far end is no more. What it sent and we have not read stays readable; p leaves when that is consumed."""
+    cdef Conn* c = p.conn
+    p.ended = 1
+    array_remove(&s.lb, p, OUT)
+    if c != NULL:
+        p.conn = NULL
+        conn_unref(c)
+    pattern_left(s, p)
+    if p.idx_in < 0 or flow_front(p.inq) == NULL:
+        sock_drop_pipe(s, p)
+
+
+cdef void pipe_hiccup(Sock* s, Pipe* p) noexcept nogil:
+    """The connection broke; the pipe waits for the next one. Unsent messages stay, unless IMMEDIATE or a subscriber's."""
+    cdef Conn* c = p.conn
+    if c != NULL:
+        p.conn = NULL
+        conn_unref(c)
+    pattern_hiccup(s, p)
+    if p.closing and p.outq.produced.load(memory_order_relaxed) == p.outq.read.load(memory_order_relaxed):
+        pipe_gone(s, p)
+    elif s.immediate and not p.closing:
+        pipe_gone(s, p)
+
+
+cdef void sock_process(Sock* s) noexcept nogil:
+    """Take note of what other threads have told us."""
+    cdef Pipe* p
+    cdef Pipe* n
+    cdef int bits
+    if not s.ev_any.load(memory_order_seq_cst):
+        return
+    pthread_mutex_lock(&s.ev_lock)
+    p = s.ev_head
+    s.ev_head = s.ev_tail = NULL
+    s.ev_any.store(0, memory_order_seq_cst)
+    pthread_mutex_unlock(&s.ev_lock)
+    while p != NULL:
+        pthread_mutex_lock(&s.ev_lock)
+        n = p.ev_next
+        bits = p.ev_bits
+        p.ev_bits = 0
+        p.ev_linked = 0
+        pthread_mutex_unlock(&s.ev_lock)
+        if p.listed:
+            if bits & EV_READ:
+                array_activate(&s.fq, p, IN)
+                pattern_input(s, p)
+            if bits & EV_WRITE:
+                array_activate(&s.lb, p, OUT)
+            if bits & EV_GONE:
+                pipe_gone(s, p)
+            elif bits & EV_HICCUP and p.conn != NULL and p.conn.failed.load(memory_order_seq_cst):
+                pipe_hiccup(s, p)
+        pipe_unref(p)
+        p = n
+
+
+cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil:
+    """No more sends. Written out, then dropped; the control plane may abort it earlier."""
+    if p.closing:
+        return
+    p.closing = 1
+    array_remove(&s.lb, p, OUT)
+    if s.out_pipe == p:
+        s.out_pipe = NULL
+        s.out_drop = s.out_more
+    flow_rollback(p.outq)
+    if p.link != NULL:
+        sock_drop_pipe(s, p)                # the far end reads what is queued; nothing is left to us to do
+    elif p.conn != NULL:
+        pthread_mutex_lock(&p.conn.wlock)
+        p.conn.flush_then_close = 1
+        pthread_mutex_unlock(&p.conn.wlock)
+        io_mark_dirty(p.conn, DIRTY_LOOK)
+    elif p.outq.produced.load(memory_order_relaxed) == p.outq.read.load(memory_order_relaxed):
+        sock_drop_pipe(s, p)
+
+
+cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil:
+    """Drop p now, queue and all."""
+    p.closing = 1
+    array_remove(&s.lb, p, OUT)
+    if p.conn != NULL:
+        p.bound = 1                         # it does not come back: GONE, not HICCUP
+        p.conn.cut.store(1, memory_order_seq_cst)
+        io_mark_dirty(p.conn, DIRTY_LOOK)
+        if p.idx_in >= 0:
+            array_remove(&s.fq, p, IN)
+    else:
+        sock_drop_pipe(s, p)
+
+
+# ---------------------------------------------------------------- serving
+
+cdef bint pipe_writable(Pipe* p) noexcept nogil:
+    """Room for a message? If not, the consumer will post EV_WRITE when half of what is queued is gone."""
+    cdef Flow* f = p.outq
+    if f.blocked.load(memory_order_seq_cst):
+        return False
+    if not flow_full(f):
+        return True
+    f.blocked.store(1, memory_order_seq_cst)
+    if flow_full(f):
+        return False
+    return f.blocked.exchange(0, memory_order_seq_cst) == 1
+
+
+cdef bint write_now(Sock* s) noexcept nogil:
+    """Is this sender better off writing itself? Yes, unless more is likely to follow at once."""
+    cdef int64_t now
+    if s.type == T_REQ or s.type == T_REP:
+        return True
+    if s.received:
+        s.received = 0
+        if s.fq.active == 0 or flow_front(s.fq.v[s.fq.cur].inq) == NULL:
+            return True
+        return False
+    now = now_ns()
+    if now - s.last_send > STREAM_NS:
+        s.last_send = now
+        return True
+    s.last_send = now
+    return False
+
+
+cdef void pipe_committed(Sock* s, Pipe* p) noexcept nogil:
+    """A message was committed to p's outbound flow: see that somebody takes it from there."""
+    cdef Flow* f = p.outq
+    cdef Conn* c = p.conn
+    if p.link != NULL:
+        if f.idle.load(memory_order_seq_cst) and f.idle.exchange(0, memory_order_seq_cst):
+            link_post(p, EV_READ)
+        return
+    if not p.unflushed:
+        p.unflushed = 1
+        s.unflushed.push_back(p)
+    if f.idle.load(memory_order_seq_cst) == 0:
+        # somebody is at it; lend a hand when much has gathered
+        if p.pending_octets >= FLUSH_AT and c != NULL:
+            p.pending_octets = 0
+            conn_write(c, False)
+        return
+    if c == NULL or f.idle.exchange(0, memory_order_seq_cst) == 0:
+        return
+    if write_now(s):
+        p.pending_octets = 0
+        if conn_write(c, True) == 1:
+            io_mark_dirty(c, DIRTY_OWN)
+    else:
+        io_mark_dirty(c, DIRTY_OWN)
+
+
+cdef void sock_flush(Sock* s) noexcept nogil:
+    """Before a caller goes to sleep: do not let what it sent wait for the I/O thread's nap."""
+    cdef size_t i
+    cdef Pipe* p
+    for i in range(s.unflushed.size()):
+        p = s.unflushed[0][i]
+        p.unflushed = 0
+        p.pending_octets = 0
+        if p.conn != NULL:
+            conn_write(p.conn, False)
+    s.unflushed.clear()
+
+
+cdef void pipe_consumed(Pipe* p) noexcept nogil:
+    """Messages were read from p: give credit, and let a reader that stopped at the high-water mark go on."""
+    cdef Flow* f = p.inq
+    if flow_credit(f):
+        link_post(p, EV_WRITE)
+    if p.conn != NULL and p.conn.paused.load(memory_order_seq_cst):
+        conn_resume(p.conn)

@@ -1,0 +1,278 @@
+# The data plane's structs. Each field names its owner:
+#   app     under the socket's lock (application threads, control thread)
+#   rd, wr  under the connection's read lock, write lock
+#   ev      under the socket's event lock
+#   io      the I/O thread alone
+#   shared  atomic, or written once before anybody else sees it ("const")
+# Lock order: Sock.lock > Conn.rlock > Conn.wlock > Link.lock > Sock.ev_lock; Group.lock, IoThread.lock, Engine.lock are leaves.
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libcpp.atomic cimport atomic
+from libcpp.deque cimport deque
+from libcpp.string cimport string
+from libcpp.unordered_map cimport unordered_map
+from libcpp.vector cimport vector
+
+from peromq._core.flow cimport Chunk, Flow, FrameRef, ReleaseQueue
+from peromq._core.sysio cimport pthread_mutex_t, pthread_t
+from peromq._core.trie cimport Trie, Topics
+
+cdef enum:                    # socket types, numbered as in zmq.h
+    T_PAIR = 0
+    T_PUB = 1
+    T_SUB = 2
+    T_REQ = 3
+    T_REP = 4
+    T_DEALER = 5
+    T_ROUTER = 6
+    T_PULL = 7
+    T_PUSH = 8
+    T_XPUB = 9
+    T_XSUB = 10
+
+cdef enum:                    # Pipe.ev_bits
+    EV_READ = 1               # the inbound flow was empty and is not any more
+    EV_WRITE = 2              # the outbound flow was full and has room again
+    EV_GONE = 4               # the connection ended (accepted), or the inproc peer closed
+    EV_HICCUP = 8             # the connection ended, the pipe stays (connected)
+
+cdef enum:                    # Conn.dirty bits
+    DIRTY_LOOK = 1            # something to see to
+    DIRTY_OWN = 2             # the producer hands over its duty to write
+
+cdef enum:                    # Conn.want_out
+    OUT_ARMED = 1             # the I/O thread will be told when the kernel takes more
+    OUT_KNOWN = 2             # in the I/O thread's epoll, but not armed
+
+cdef enum:                    # status of data-plane calls; errno values are positive, these are not
+    OK = 0
+    WOULD_BLOCK = -1
+    FAILED = -2
+
+cdef enum:                    # Sock.state bits
+    S_CLOSED = 1
+    S_TERM = 2                # the context is being terminated
+
+cdef struct Waiter:           # one blocked caller; lives on its stack
+    int efd                   # const
+
+cdef struct WaitLink:         # ev: its place in one socket's list
+    Waiter* waiter
+    WaitLink* next
+
+cdef struct Engine:
+    pthread_mutex_t lock
+    int n_io                  # const
+    IoThread* io              # const
+    ReleaseQueue releases     # shared
+    int event_fd              # const
+    vector[int64_t]* events   # lock: (kind, token, value) triples for the control plane
+    vector[int]* efds         # lock: eventfds for blocked callers, kept for reuse
+    vector[Sock*]* socks      # lock: for shutdown
+    atomic[int] terminated    # shared
+    int n_cpus                # const
+
+cdef struct Link:             # what two inproc pipe ends share
+    pthread_mutex_t lock
+    atomic[int] refs
+    Pipe* ends[2]             # lock
+
+cdef struct Pipe:             # a socket's relation to one peer
+    atomic[int] refs          # shared: the socket's list, the connection, the event queue, the link's far end handle
+    Sock* sock                # const
+    Flow* inq                 # const; consumer: app
+    Flow* outq                # const; producer: app
+    Link* link                # const: inproc only
+    int side                  # const: inproc: which end this is
+    Conn* conn                # app: the established connection, or NULL
+    int64_t token             # const
+    int bound                 # const: accepted; dies with its connection
+    int minor                 # app: ZMTP minor version of the peer
+    int ended                 # app: no input will follow, no output is accepted
+    int closing               # app: close_pipe was called
+    int listed                # app: in Sock.pipes
+    int idx_all               # app: places in the socket's arrays
+    int idx_in
+    int idx_out
+    int unflushed             # app: in Sock.unflushed
+    uint32_t pending_octets   # app: appended since the last flush
+    uint64_t mark             # app: distributor's scratch: message number it was matched for
+    int in_message            # app: XPUB: inside a multipart message from this peer
+    int in_user               # app: XPUB: which began as a user message
+    string* rid               # app: ROUTER: the peer's routing id
+    int ev_bits               # ev
+    int ev_linked             # ev
+    Pipe* ev_next             # ev
+    Chunk* properties         # app: pins the dict of the peer's handshake properties, or NULL
+
+cdef struct Conn:
+    atomic[int] refs          # shared: pipe, I/O thread, dirty list
+    Pipe* pipe                # const
+    Sock* sock                # const
+    IoThread* io              # const
+    Group* group              # const
+    int64_t token             # const
+    atomic[int] failed        # shared: 0, or 1 + reason; set once, by compare-exchange
+    atomic[int] cut           # shared: asked to be torn down
+    int fd                    # rd+wr; -1 after teardown
+    # reading
+    pthread_mutex_t rlock
+    Flow* inq                 # const
+    uint32_t dpos             # rd: end of the complete frames in the tail
+    int in_more               # rd: the last frame had MORE
+    Chunk* body               # rd: large body being read
+    size_t body_got           # rd
+    size_t body_cap           # rd: allocated so far
+    atomic[int] paused        # shared: the reader stopped at the high-water mark
+    int watched               # rd: registered in the group's epoll
+    int check                 # rd: framing check of REQ: 0 none, 1 expects delimiter, 2 after id, 3 body
+    int keep_subs             # const: subscription commands go to the application
+    int64_t max_size          # const
+    # writing
+    pthread_mutex_t wlock
+    Flow* outq                # const
+    Chunk* cur                # wr: next octet for the kernel
+    size_t cpos               # wr
+    int boundary              # wr: cur/cpos is at a message boundary
+    uint8_t cmd[40]           # wr: PING/PONG waiting to go between messages
+    uint32_t cmd_len          # wr
+    uint32_t cmd_pos          # wr
+    int want_out              # wr: 0, or the state of EPOLLOUT in the I/O thread's epoll
+    int flush_then_close      # wr: close_pipe: cut when everything is written
+    # I/O thread
+    int dirty                 # IoThread.lock: in the dirty list: DIRTY_* bits
+    Conn* dirty_next          # IoThread.lock
+    int beats                 # io: has heartbeats or a TTL to watch
+    int hot                   # io: in the hot list
+    int quiet                 # io: consecutive naps without output
+    uint64_t flushed          # io: messages produced when last looked at
+    int ended                 # io: torn down
+    int listed                # io: in IoThread.conns
+    # heartbeats
+    int hb_ivl                # const, ms
+    int hb_timeout            # const, ms
+    int hb_ttl                # const, deciseconds
+    atomic[int64_t] last_in   # shared: when something arrived, ns
+    atomic[int64_t] ttl_until # shared: the peer's TTL: give up when silent until then; 0 = none
+    int64_t next_ping         # io
+    int64_t ping_sent         # io: 0 = no PING unanswered
+
+cdef struct Group:            # the connections of one socket on one I/O thread
+    pthread_mutex_t lock
+    Sock* sock                # const
+    IoThread* io              # const
+    int epfd                  # const
+    int leased                # IoThread.lock: a caller watches these connections itself
+    int waiting               # IoThread.lock: ... and is blocked on them now
+    int64_t lease_until       # IoThread.lock
+    vector[Conn*]* conns      # lock
+
+cdef struct IoThread:
+    pthread_mutex_t lock
+    Engine* engine            # const
+    int index                 # const
+    pthread_t thread          # const
+    int started               # const
+    int epfd                  # const
+    int wakefd                # const
+    int timerfd               # const
+    atomic[int] sleeping      # shared
+    atomic[int] stopping      # shared
+    atomic[int] load          # shared: connections assigned
+    Conn* dirty               # lock: connections that want attention
+    vector[Group*]* leases    # lock: groups lent to callers
+    int timer_armed           # lock
+    vector[Conn*]* hot        # io: streaming connections, flushed after each nap
+    vector[Conn*]* conns      # io
+    vector[Conn*]* grave      # io: torn down in this round
+    vector[Group*]* dead_groups  # lock: freed by the I/O thread, which may have their pointer in its events
+    int64_t next_beat         # io: earliest heartbeat deadline
+    int beats                 # io: connections that have heartbeats
+
+cdef struct PipeArray:        # active pipes first: [0, active) can be used now
+    Pipe** v
+    int n
+    int cap
+    int active
+    int cur                   # whose turn it is
+
+cdef struct Sock:
+    pthread_mutex_t lock
+    atomic[int] refs          # shared: handle, pipes, groups
+    Engine* engine            # const
+    int type                  # const
+    atomic[int] state         # shared
+    # options, app
+    int sndhwm
+    int rcvhwm
+    int sndtimeo
+    int rcvtimeo
+    int immediate
+    int conflate
+    int mandatory
+    int handover
+    int probe
+    int correlate
+    int relaxed
+    int verbose
+    int verboser
+    int nodrop
+    int manual
+    int invert
+    int only_first
+    int verbose_unsub
+    int spin_us
+    int64_t max_size
+    int hb_ivl
+    int hb_timeout
+    int hb_ttl
+    string* welcome
+    string* my_rid            # the ROUTING_ID option, for inproc peers
+    # pipes, app
+    vector[Pipe*]* pipes
+    PipeArray fq              # readable pipes (fair queue)
+    PipeArray lb              # writable pipes (load balancer)
+    unordered_map[string, Pipe*]* by_rid
+    vector[Pipe*]* unflushed
+    vector[Group*]* groups    # one per I/O thread in use
+    # state of the message being sent / received, app
+    Pipe* in_pipe             # its message is being read
+    int in_more
+    int rcvmore               # what the RCVMORE option says
+    Pipe* out_pipe            # its message is being written
+    int out_more              # inside a multipart message
+    int out_drop              # the rest of this multipart message is dropped
+    int received              # something was received since the last send
+    int64_t last_send         # ns
+    # REQ, REP
+    int awaiting              # REQ: reply expected. REP: reply owed
+    Pipe* reply_pipe
+    uint32_t request_id
+    int phase                 # where in the envelope
+    vector[uint8_t]* envelope # REP: encoded frames to replay
+    # ROUTER
+    uint32_t next_rid
+    int rid_sent              # the routing-id frame of the current message was handed out
+    # PUB, XPUB, SUB, XSUB
+    Trie* trie
+    Trie* asked               # XPUB_MANUAL: what peers asked for, whatever the application made of it
+    Topics* topics
+    deque[string]* notices    # XPUB: what recv gives next
+    deque[int]* notice_more
+    deque[Pipe*]* notice_from
+    int notice_sub            # XPUB: the upstream message being read began as a subscription
+    vector[Pipe*]* targets    # of the message being sent
+    uint64_t mark
+    Pipe* last_sub            # XPUB_MANUAL: whom SUBSCRIBE acts on
+    int sub_state             # XPUB/XSUB: inside an upstream multipart
+    # spin, app
+    int short_wait            # the last wait was short enough for spinning to pay
+    int spin_skip             # waits to sit out before the next try
+    int spin_fails            # tries in vain since the last success
+    # events
+    pthread_mutex_t ev_lock
+    Pipe* ev_head             # ev
+    Pipe* ev_tail             # ev
+    WaitLink* waiters         # ev
+    int notify_fd             # ev: the FD option, or -1
+    atomic[int] ev_any        # shared
+    atomic[uint64_t] wakes    # shared, written under ev_lock: counts everything a blocked caller should look at
