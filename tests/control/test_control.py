@@ -14,6 +14,7 @@ from peromq.control import Control
 from peromq.error import ZMQError
 from tests.control.fakes import EV_FLUSHED, TIMEOUT, FakeEngine, FakeSocket, Plane
 from tests.control.wire import Server, dial, refused
+from tests.helpers import wait_until
 
 PUSH, PULL = SocketType.PUSH, SocketType.PULL
 LOCAL = "tcp://127.0.0.1:*"
@@ -279,6 +280,34 @@ def test_an_open_socket_is_not_kept_alive(plane: Plane) -> None:
     del options
 
 
+def test_a_closed_socket_is_freed_without_the_collector(plane: Plane) -> None:
+    """What ends with the socket, its monitor, must not wait for garbage collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        with refused() as (_, endpoint), Server() as server:
+            sock = FakeSocket(plane.engine, PUSH, reconnect_ivl=5)
+            reference = weakref.ref(sock)
+            bound = plane.control.bind(sock, LOCAL)
+            plane.control.connect(sock, endpoint)
+            plane.control.connect(sock, server.endpoint)
+            with server.accept() as peer, dial(bound) as another, dial(bound) as rude:
+                peer.handshake(b"PULL")
+                another.handshake(b"PULL")
+                rude.send(b"rude")
+                sock.wait_for(Event.HANDSHAKE_FAILED_PROTOCOL)
+                for _ in range(2):
+                    sock.next_attached()
+                sock.wait_for(Event.CONNECT_RETRIED)
+                plane.control.close_socket(sock, -1)
+                assert sock.released.wait(TIMEOUT)
+                del sock
+                plane.fence()
+                wait_until(lambda: reference() is None)
+    finally:
+        gc.enable()
+
+
 def test_late_news_about_unknown_tokens_are_ignored(plane: Plane) -> None:
     plane.control.bind(plane.socket(PULL), LOCAL)
     plane.engine.post(EV_FLUSHED, 12345)
@@ -288,6 +317,7 @@ def test_late_news_about_unknown_tokens_are_ignored(plane: Plane) -> None:
 def test_a_monitor_that_raises_disturbs_nobody(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:
+    plane.may_log_errors = True
     sock = plane.socket(PULL)
     endpoint = plane.control.bind(sock, LOCAL)
     sock.emit = None  # type: ignore[method-assign, assignment]

@@ -170,6 +170,7 @@ def test_a_socket_closed_meanwhile_cuts_the_newcomer(plane: Plane) -> None:
 def test_a_data_plane_out_of_descriptors_cuts_the_newcomer(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:
+    plane.may_log_errors = True
     sock = plane.socket(PULL)
     sock.attach_status = errno.EMFILE
     with dial(bind(plane, sock)) as peer:
@@ -182,6 +183,7 @@ def test_a_data_plane_out_of_descriptors_cuts_the_newcomer(
 def test_an_exception_in_one_connection_leaves_the_others_alone(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:
+    plane.may_log_errors = True
     sock = plane.socket(PULL)
     endpoint = bind(plane, sock)
     with dial(endpoint) as good:

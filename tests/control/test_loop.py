@@ -65,6 +65,21 @@ def test_cancelled_timers_do_not_pile_up(loop: Loop) -> None:
     assert len(loop._timers) < 200
 
 
+def test_a_very_late_timer_does_not_break_the_loop(loop: Loop) -> None:
+    loop.run(lambda: loop.later(2**40, lambda: None) and None, TIMEOUT)
+    done = threading.Event()
+    loop.post(done.set)
+    assert done.wait(TIMEOUT)
+
+
+def test_stop_in_the_loops_own_thread_begins_the_end() -> None:
+    loop = Loop("peromq/test")
+    loop.start()
+    loop.post(loop.stop)
+    loop._thread.join(TIMEOUT)
+    assert loop.post(loop.stop) is False
+
+
 def test_an_exception_ends_its_owner_and_nothing_else(
     loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:

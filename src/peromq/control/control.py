@@ -64,14 +64,15 @@ class Control:
         except ZMQError as failure:
             record.emit(Event.BIND_FAILED, failure.errno or 0, endpoint)
             raise
+        descriptor = listening.sock.fileno()
         listener = Listener(record, settings, transport, listening)
         with record.lock:
             if record.closing is not None:
                 listening.close()
                 raise ZMQError(Errno.ENOTSOCK)
             record.listeners.setdefault(listener.endpoint, []).append(listener)
-            record.emit(Event.LISTENING, listening.sock.fileno(), listener.endpoint)
-            self._hub.loop.post(listener.start, listener)
+        record.emit(Event.LISTENING, descriptor, listener.endpoint)
+        self._hub.loop.post(listener.start, listener)
         return listener.endpoint
 
     def connect(self, sock: Core, endpoint: str) -> str:

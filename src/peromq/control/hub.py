@@ -31,6 +31,6 @@ class Hub:
 
     def stop(self) -> None:
         """Join the thread and close the hub's own descriptors. Idempotent."""
-        self.loop.stop()
         self.resolver.clear()
+        self.loop.stop()
         self.ends.close()

@@ -18,6 +18,8 @@ log = logging.getLogger("peromq")
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
+_LONGEST_SLEEP = 3600.0  # seconds; epoll refuses waits of more than 24 days
+
 Callback = Callable[[], None]
 
 
@@ -51,7 +53,7 @@ class Watch:
     def cancel(self) -> None:
         """Idempotent."""
         if self.callback is not None:
-            self.callback = None
+            self.callback = self.owner = None
             self._loop._selector.unregister(self.descriptor)
 
 
@@ -68,7 +70,7 @@ class Timer:
     def cancel(self) -> None:
         """Idempotent; harmless after it fired."""
         if self.callback is not None:
-            self.callback = None
+            self.callback = self.owner = None  # the heap keeps the timer for a while, but not those
             self._loop._timer_cancelled()
 
 
@@ -98,17 +100,16 @@ class Loop:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and close its descriptors. Idempotent. Not for the loop's own thread."""
-        started = self._thread.ident is not None
-        if started:
-            self.post(self._end)
+        """Run what was posted, end the thread and close its descriptors. Idempotent.
+
+        In the loop's own thread, where a finalizer may call it, it only begins to.
+        """
+        if self._thread.ident is None:
+            self._close()
+            return
+        self.post(self._end)
+        if not self.in_thread():
             self._thread.join()
-        with self._door:
-            if not self._closed:
-                self._closed = True
-                self._selector.close()
-                os.close(self._wake_fd)
-        self._posted.clear()
 
     def in_thread(self) -> bool:
         """Whether the caller runs in the loop's thread."""
@@ -167,13 +168,25 @@ class Loop:
 
     def _main(self) -> None:
         while not self._stopping:
-            for key, _ in self._selector.select(self._patience()):
-                watch: Watch = key.data
-                if watch.callback is not None:  # an earlier callback may have cancelled it
-                    self.guard(watch.callback, watch.owner)
+            self._run_ready()
             for _ in range(len(self._posted)):
                 self.guard(*self._posted.popleft())
             self._run_timers()
+        self._close()
+
+    def _run_ready(self) -> None:
+        # A method of its own: its locals must not keep anything alive while the thread sleeps.
+        for watch in [key.data for key, _ in self._selector.select(self._patience())]:
+            if watch.callback is not None:  # an earlier callback may have cancelled it
+                self.guard(watch.callback, watch.owner)
+
+    def _close(self) -> None:
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._selector.close()
+                os.close(self._wake_fd)
+                self._posted.clear()
 
     def _end(self) -> None:
         self._stopping = True
@@ -184,7 +197,9 @@ class Loop:
     def _patience(self) -> float | None:
         if self._posted:
             return 0
-        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
+        if not self._timers:
+            return None
+        return min(max(0.0, self._timers[0][0] - time.monotonic()), _LONGEST_SLEEP)
 
     def _run_timers(self) -> None:
         now = time.monotonic()
