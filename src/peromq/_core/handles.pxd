@@ -4,6 +4,7 @@ cdef class Engine:
     cdef CEngine* e
     cdef public int event_fd
     cdef bint forked
+    cdef int made                # I/O threads begun
 
 cdef class SocketCore:
     cdef Sock* s

@@ -14,8 +14,9 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from peromq._core.flow cimport BIG, F_MORE, Chunk, FrameRef, body_new, chunk_unref, pin_new
-from peromq._core.handles_frame cimport Frame, Pin, drain_releases, finished_tracker, frame_received, make_error
-from peromq._core.iothread cimport io_start, io_stop, lease_drop
+from peromq._core.handles_frame cimport Frame as CFrame
+from peromq._core.handles_frame cimport drain_releases, finished_tracker, frame_received, make_error
+from peromq._core.iothread cimport io_free, io_start, io_stop, lease_drop
 from peromq._core.notify cimport engine_post, io_mark_dirty, pipe_unref, post_event, sock_unref, wake_sock
 from peromq._core.patterns cimport can_recv, can_send, recv_done, recv_peek, send_frame
 from peromq._core.proxy cimport proxy_run
@@ -34,9 +35,15 @@ from peromq._core.wait cimport read_leased, wait_any, wait_readable
 
 import os
 
-from peromq._core.handles_frame import Frame as Frame, install as install
+from peromq._core.handles_frame import Frame, install
 
 ctypedef Sock* SockPtr
+
+cdef extern from *:
+    """
+    static const long long PEROMQ_INPROC = 1ll << 48;
+    """
+    const int64_t FIRST_INPROC_TOKEN "PEROMQ_INPROC"     # tokens of inproc pipes start here; the control plane knows none of them
 
 EV_DISCONNECTED = 1
 EV_FLUSHED = 2
@@ -71,6 +78,7 @@ cdef class Engine:
             raise make_error(errno)
         e.io = <IoThread*>calloc(max(io_threads, 1), sizeof(IoThread))
         for i in range(io_threads):
+            self.made = i + 1
             if io_start(&e.io[i], e, i) < 0:
                 number = errno
                 e.n_io = i + 1
@@ -157,11 +165,14 @@ cdef class Engine:
 
     def __dealloc__(self):
         cdef CEngine* e = self.e
+        cdef int i
         if e == NULL or self.forked:
             return
         if e.n_io >= 0:
             self.stop()
         drain_releases(&e.releases)
+        for i in range(self.made):
+            io_free(&e.io[i])
         pthread_mutex_destroy(&e.lock)
         del e.events
         del e.efds
@@ -280,7 +291,7 @@ cdef bytes take_bytes(SocketCore self, FrameRef* fr):
     return out
 
 
-cdef Frame take_frame(SocketCore self, FrameRef* fr):
+cdef CFrame take_frame(SocketCore self, FrameRef* fr):
     """The frame in sight as a Frame on the queue's memory; gives the lock back."""
     cdef Sock* s = self.s
     cdef Chunk* c = fr.chunk
@@ -333,7 +344,7 @@ cdef Chunk* pin_object(SocketCore self, object owner) except NULL:
 cdef object send_part(SocketCore self, object data, int flags, bint copy, bint track):
     """Send bytes, a Frame, or anything with a buffer as one frame; the tracker, if there is one."""
     cdef Chunk* pin = NULL
-    cdef Frame frame
+    cdef CFrame frame
     cdef Py_buffer view
     cdef bint more = (flags & SNDMORE) != 0
     if type(data) is bytes:
@@ -348,8 +359,8 @@ cdef object send_part(SocketCore self, object data, int flags, bint copy, bint t
                     chunk_unref(pin)
             settle(self)
             return None if copy else finished_tracker()
-    if isinstance(data, Frame):
-        frame = <Frame>data
+    if isinstance(data, CFrame):
+        frame = <CFrame>data
         if track and frame._tracker is None:
             raise ValueError("Not a tracked message")
         if frame.guard is not None:
@@ -369,7 +380,7 @@ cdef object send_part(SocketCore self, object data, int flags, bint copy, bint t
     PyObject_GetBuffer(data, &view, PyBUF_CONTIG_RO)
     if not copy and not (self.copy_threshold and <size_t>view.len < <size_t>self.copy_threshold):
         PyBuffer_Release(&view)
-        frame = Frame(data, track=track, copy=False)
+        frame = CFrame(data, track=track, copy=False)
         send_part(self, frame, flags, False, track)
         return frame._tracker
     try:
@@ -662,7 +673,7 @@ cdef class SocketCore:
         """
         cdef FrameRef fr
         cdef int64_t deadline = -2
-        cdef Frame f
+        cdef CFrame f
         fetch(self, &fr, flags, &deadline)
         if copy:
             return take_bytes(self, &fr)
@@ -700,7 +711,7 @@ cdef class SocketCore:
         cdef Py_ssize_t i, n
         cdef object tracker = None
         for i, part in enumerate(msg_parts):
-            if isinstance(part, (bytes, Frame)):
+            if isinstance(part, (bytes, CFrame)):
                 continue
             if isinstance(part, str) or not PyObject_CheckBuffer(part):
                 text = repr(part)
@@ -792,9 +803,6 @@ cdef class SocketCore:
 cdef object _again():
     return type(make_error(EAGAIN))
 
-
-cdef enum:
-    FIRST_INPROC_TOKEN = 1 << 48
 
 
 cdef bint has_peer(Sock* s, Pipe* mine) noexcept nogil:

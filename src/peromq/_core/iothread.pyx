@@ -71,12 +71,19 @@ cdef void io_stop(IoThread* io) noexcept nogil:
         pthread_join(io.thread, NULL)
         io.started = 0
     free_groups(io)
+    pthread_mutex_lock(&io.lock)
+    io.stopped = 1
+    pthread_mutex_unlock(&io.lock)
     if io.epfd >= 0:
         sys_close(io.epfd)
     if io.wakefd >= 0:
         sys_close(io.wakefd)
     if io.timerfd >= 0:
         sys_close(io.timerfd)
+
+
+cdef void io_free(IoThread* io) noexcept nogil:
+    """No handle of any socket is left."""
     del io.leases
     del io.hot
     del io.conns
@@ -97,7 +104,11 @@ cdef void* io_main(void* arg) noexcept nogil:
         take_dirty(io)
         free_groups(io)
         bury(io)
-        if io.stopping.load(memory_order_seq_cst) and io.conns.empty():
+        if io.stopping.load(memory_order_seq_cst):
+            while not io.conns.empty():
+                conn_fail(io.conns.back(), 0)
+                end_conn(io, io.conns.back())
+            bury(io)
             return NULL
         timeout = -1
         if io.beats:
@@ -325,6 +336,25 @@ cdef Group* group_for(Sock* s, IoThread* io) noexcept nogil:
     return g
 
 
+cdef void group_free(Group* g) noexcept nogil:
+    sys_close(g.epfd)
+    pthread_mutex_destroy(&g.lock)
+    del g.conns
+    free(g)
+
+
+cdef void group_drop(Group* g) noexcept nogil:
+    """The socket is gone. The I/O thread may hold the group's pointer in its round of events, so it frees it, while it runs."""
+    cdef IoThread* io = g.io
+    pthread_mutex_lock(&io.lock)
+    if io.stopped:
+        group_free(g)
+    else:
+        io.dead_groups.push_back(g)
+    pthread_mutex_unlock(&io.lock)
+    io_wake(io)
+
+
 cdef void free_groups(IoThread* io) noexcept nogil:
     cdef size_t i, k
     cdef Group* g
@@ -338,10 +368,7 @@ cdef void free_groups(IoThread* io) noexcept nogil:
                 io.leases.pop_back()
             else:
                 k += 1
-        sys_close(g.epfd)
-        pthread_mutex_destroy(&g.lock)
-        del g.conns
-        free(g)
+        group_free(g)
     io.dead_groups.clear()
     pthread_mutex_unlock(&io.lock)
 

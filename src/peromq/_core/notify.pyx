@@ -7,6 +7,7 @@ from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.vector cimport vector
 
 from peromq._core.flow cimport chunk_unref, flow_unref
+from peromq._core.iothread cimport group_drop
 from peromq._core.sysio cimport (pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock,
                                  signal_fd, sys_close)
 from peromq._core.trie cimport topics_free, trie_free
@@ -152,16 +153,10 @@ cdef void pipe_unref(Pipe* p) noexcept nogil:
 
 cdef void sock_unref(Sock* s) noexcept nogil:
     cdef size_t i
-    cdef IoThread* io
     if s.refs.fetch_sub(1, memory_order_seq_cst) != 1:
         return
     for i in range(s.groups.size()):
-        # the I/O thread may hold the group's pointer in its round of events: it frees it
-        io = s.groups[0][i].io
-        pthread_mutex_lock(&io.lock)
-        io.dead_groups.push_back(s.groups[0][i])
-        pthread_mutex_unlock(&io.lock)
-        io_wake(io)
+        group_drop(s.groups[0][i])
     pthread_mutex_lock(&s.engine.lock)
     for i in range(s.engine.socks.size()):
         if s.engine.socks[0][i] == s:

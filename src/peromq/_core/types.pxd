@@ -172,6 +172,7 @@ cdef struct IoThread:
     int index                 # const
     pthread_t thread          # const
     int started               # const
+    int stopped               # lock
     int epfd                  # const
     int wakefd                # const
     int timerfd               # const
