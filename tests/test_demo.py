@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from examples.demo.director import Accounts
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -33,3 +35,17 @@ def test_a_killed_worker_and_a_closed_port_cost_no_task() -> None:
     assert "worker-2 is killed" in output
     assert re.search(r"peromq +[\d,]+ messages/s", output), output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("accounts", "balanced"),
+    [
+        (Accounts(created=2, received=2, complete=True), True),
+        (Accounts(created=2, received=1, complete=True), False),
+        (Accounts(created=2, received=2, complete=False), False),
+        (Accounts(created=2, received=2, received_checksum=1, complete=True), False),
+    ],
+)
+def test_only_complete_accounts_that_agree_are_balanced(accounts: Accounts, balanced: bool) -> None:
+    """What the exit status depends on."""
+    assert accounts.balanced == balanced
