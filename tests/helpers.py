@@ -140,7 +140,7 @@ class Endpoints:
         return f"inproc://test-{next(_names)}"
 
     def hold_port(self) -> int:
-        """A TCP port nobody gets by chance: bound without listen(), to be shared by SO_REUSEADDR."""
+        """A TCP port nobody gets by chance: bound without listen(), shared by SO_REUSEADDR."""
         holder = stdsocket.socket()
         holder.setsockopt(stdsocket.SOL_SOCKET, stdsocket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))
@@ -190,9 +190,11 @@ def try_send(sock: Sock, message: bytes | list[bytes]) -> bool:
 def fill(sock: Sock, message: bytes | list[bytes] = b"x", *, wait_ms: int = 0) -> int:
     """Send until the socket would block for `wait_ms`; how many messages went in."""
     for count in range(1_000_000):
+        patience = Deadline(wait_ms / 1000)
         while not try_send(sock, message):
-            if not writable(sock, wait_ms):
+            if not patience.left:
                 return count
+            writable(sock, 1)  # no more than a pause: an XPUB always says yes
     return pytest.fail("this queue has no end")
 
 
@@ -209,8 +211,8 @@ def subscription_arrives(pub: Sock, *subs: Sock) -> None:
 
     A SUB's commands travel in order: what it subscribed to before is active as well.
     """
-    for number, sub in enumerate(subs):
-        token = b"\xff\xffsettle%d." % number
+    for sub in subs:
+        token = b"~settle%d." % next(_names)  # never the same: a cancel may be late
         end = token + b"end"
         sub.setsockopt(zmq.SUBSCRIBE, token)
         deadline = Deadline()
