@@ -264,7 +264,7 @@ _CONTEXT_ROWS = [
     _context_row("MSG_T_SIZE", _C.MSG_T_SIZE, 64, 0, "r", "sizeof(zmq_msg_t) of libzmq"),
     _context_row("THREAD_AFFINITY_CPU_ADD", _C.THREAD_AFFINITY_CPU_ADD, None, 0, "w", "let I/O threads run on a CPU"),
     _context_row("THREAD_AFFINITY_CPU_REMOVE", _C.THREAD_AFFINITY_CPU_REMOVE, None, 0, "w", "undo the former"),
-    _context_row("THREAD_NAME_PREFIX", _C.THREAD_NAME_PREFIX, 0, 0, "rw", "number in I/O threads' names"),
+    _context_row("THREAD_NAME_PREFIX", _C.THREAD_NAME_PREFIX, 0, INT_MIN, "rw", "number in I/O threads' names"),
     _context_row("ZERO_COPY_RECV", 10, 1, 0, "rw", "decode messages where they were received"),
     _context_row("IPV6", _O.IPV6, 0, 0, "rw", "IPV6 of new sockets"),
     _context_row("BLOCKY", _O.BLOCKY, 1, 0, "rw", "0: new sockets have LINGER 0"),

@@ -226,6 +226,23 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
 
     hwm = property(get_hwm, set_hwm, doc="Both high-water marks; reads SNDHWM.")
 
+    # Options whose names are the data plane's methods: attributes here, as every option.
+
+    @property
+    def events(self) -> int:  # type: ignore[override]
+        """The EVENTS option: POLLIN and POLLOUT as of now."""
+        return cast(int, self.get(SocketOption.EVENTS))
+
+    @property
+    def rcvmore(self) -> int:  # type: ignore[override]
+        """The RCVMORE option: 1 while the message being received has more parts."""
+        return cast(int, self.get(SocketOption.RCVMORE))
+
+    @property
+    def topics_count(self) -> int:  # type: ignore[override]
+        """The TOPICS_COUNT option: the number of distinct subscriptions."""
+        return cast(int, self.get(SocketOption.TOPICS_COUNT))
+
     def fileno(self) -> int:
         """The FD option: a descriptor that is readable when EVENTS should be looked at.
 
@@ -330,7 +347,7 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         """A PAIR socket that receives this socket's events; the same one as long as it is open."""
         if self._monitor_socket is not None and not self._monitor_socket.closed:
             return cast(Self, self._monitor_socket)
-        endpoint = f"inproc://monitor.s-{self.fileno()}" if addr is None else addr
+        endpoint = f"inproc://monitor.s-{self.underlying}" if addr is None else addr
         self.monitor(endpoint, Event.ALL if events is None else events)
         self._monitor_socket = receiver = self.context.socket(SocketType.PAIR)
         receiver.connect(endpoint)
