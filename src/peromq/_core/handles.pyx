@@ -1,6 +1,7 @@
 # The border between Python and the data plane: the only file (with handles_frame) that knows both. Calls that can be done at once run
 # with the GIL held, under the socket's lock, for tens of nanoseconds; only what blocks gives the GIL up. Nothing that could run Python
 # code happens under a lock.
+cimport cython
 from cpython.buffer cimport PyBUF_CONTIG, PyBUF_CONTIG_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
@@ -181,6 +182,7 @@ cdef class Engine:
         free(e)
 
 
+@cython.no_gc_clear
 cdef class FarEnd:
     """The end of an inproc pipe whose socket has not been bound yet."""
     cdef Pipe* p
@@ -393,6 +395,7 @@ cdef object send_part(SocketCore self, object data, int flags, bint copy, bint t
 
 # ---------------------------------------------------------------- socket
 
+@cython.no_gc_clear          # __dealloc__ needs the engine
 cdef class SocketCore:
     """One handle of a socket. Every method may be called from any thread."""
 

@@ -1,5 +1,6 @@
 # Messages as Python objects, and the way home for memory that Python owns: a chunk pins an object while frames or queues refer to it;
 # whoever lets go last puts the chunk on the engine's release queue, and the next thread that holds the GIL drops the reference.
+cimport cython
 from cpython.buffer cimport (PyBUF_CONTIG_RO, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release,
                              PyObject_CheckBuffer, PyObject_GetBuffer)
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -46,6 +47,7 @@ cdef void drain_releases(ReleaseQueue* q):
         c = n
 
 
+@cython.no_gc_clear          # __dealloc__ sets the event
 cdef class Pin:
     """Keeps a buffer exported until every queue is done with it; then sets the tracker's event."""
 

@@ -108,6 +108,7 @@ cdef void* io_main(void* arg) noexcept nogil:
             while not io.conns.empty():
                 conn_fail(io.conns.back(), 0)
                 end_conn(io, io.conns.back())
+            take_dirty(io)
             bury(io)
             return NULL
         timeout = -1
@@ -344,10 +345,11 @@ cdef void group_free(Group* g) noexcept nogil:
 
 
 cdef void group_drop(Group* g) noexcept nogil:
-    """The socket is gone. The I/O thread may hold the group's pointer in its round of events, so it frees it, while it runs."""
+    """The socket is done with it. The I/O thread may hold the group's pointer in its round of events, so it frees it, while it runs."""
     cdef IoThread* io = g.io
     pthread_mutex_lock(&io.lock)
-    if io.stopped:
+    g.dead = 1
+    if io.stopped and not g.waiting:
         group_free(g)
     else:
         io.dead_groups.push_back(g)
@@ -356,11 +358,16 @@ cdef void group_drop(Group* g) noexcept nogil:
 
 
 cdef void free_groups(IoThread* io) noexcept nogil:
-    cdef size_t i, k
+    """Free the dead groups that no caller is blocked on; lease_return sees to the others."""
+    cdef size_t i = 0
+    cdef size_t k
     cdef Group* g
     pthread_mutex_lock(&io.lock)
-    for i in range(io.dead_groups.size()):
+    while i < io.dead_groups.size():
         g = io.dead_groups[0][i]
+        if g.waiting:
+            i += 1
+            continue
         k = 0
         while k < io.leases.size():
             if io.leases[0][k] == g:
@@ -369,7 +376,8 @@ cdef void free_groups(IoThread* io) noexcept nogil:
             else:
                 k += 1
         group_free(g)
-    io.dead_groups.clear()
+        io.dead_groups[0][i] = io.dead_groups.back()
+        io.dead_groups.pop_back()
     pthread_mutex_unlock(&io.lock)
 
 
@@ -382,7 +390,10 @@ cdef void listen(Group* g, bint on) noexcept nogil:
 
 
 cdef bint lease_take(Group* g) noexcept nogil:
-    """A caller is about to wait: from now on it reads the group's connections itself. False if another caller does."""
+    """A caller is about to wait: from now on it reads the group's connections itself. False if another caller does.
+
+    Under the socket's lock, which keeps the group; from here to lease_return the lease does.
+    """
     cdef bint got = False
     pthread_mutex_lock(&g.io.lock)
     if not g.waiting:
@@ -399,12 +410,20 @@ cdef bint lease_take(Group* g) noexcept nogil:
 cdef void lease_return(Group* g) noexcept nogil:
     """The caller has what it wanted. It keeps the lease for a moment; a timer hands the group back unless it comes again."""
     cdef IoThread* io = g.io
+    cdef bint dead, stopped
     pthread_mutex_lock(&io.lock)
     g.waiting = 0
+    dead = g.dead
+    stopped = io.stopped
     g.lease_until = now_ns() + LEASE_NS
-    if not io.timer_armed:
+    if not io.timer_armed and not stopped:
         arm_timer(io, LEASE_NS)
     pthread_mutex_unlock(&io.lock)
+    if dead:
+        if stopped:
+            free_groups(io)
+        else:
+            io_wake(io)
 
 
 cdef bint lease_held(Group* g) noexcept nogil:

@@ -11,13 +11,13 @@ from libcpp.vector cimport vector
 from peromq._core.conn cimport conn_new
 from peromq._core.flow cimport (Flow, flow_clear, flow_credit, flow_credit_due, flow_front, flow_full, flow_new,
                                 flow_rollback, flow_unref)
-from peromq._core.iothread cimport group_for
+from peromq._core.iothread cimport group_drop, group_for
 from peromq._core.notify cimport (conn_fail, conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref,
                                   post_event, wake_sock)
 from peromq._core.patterns cimport pattern_hiccup, pattern_input, pattern_joined, pattern_left
 from peromq._core.reader cimport conn_feed, conn_resume
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
-from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock)
+from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_new, trie_new
 from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, S_TERM, T_DEALER,
                                  T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB, Conn,
@@ -233,6 +233,7 @@ cdef void sock_close(Sock* s) noexcept nogil:
     s.notice_from.clear()
     sock_flush(s)
     wake_sock(s)
+    let_go(s)
 
 
 cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil:
@@ -264,6 +265,7 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
     if c == NULL:
         return 12                                   # ENOMEM
     p.conn = c
+    c.flush_then_close = p.closing
     pthread_mutex_lock(&g.lock)
     g.conns.push_back(c)
     pthread_mutex_unlock(&g.lock)
@@ -308,9 +310,31 @@ cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
         conn_unref(c)
     if p.link != NULL:
         link_leave(p)
-    if p.closing and p.link == NULL:
-        engine_post(s.engine, FLUSHED, p.token, 0)
+    tell_flushed(s, p)
+    let_go(s)
     pipe_unref(p)
+
+
+cdef void tell_flushed(Sock* s, Pipe* p) noexcept nogil:
+    """The control plane asked for the end of p, and nothing more will be written."""
+    if p.closing and p.link == NULL and not p.told:
+        p.told = 1
+        engine_post(s.engine, FLUSHED, p.token, 0)
+
+
+cdef void let_go(Sock* s) noexcept nogil:
+    """A closed socket without pipes needs no descriptors, though handles of it may live on."""
+    cdef size_t i
+    if not s.state.load(memory_order_relaxed) & S_CLOSED or not s.pipes.empty():
+        return
+    for i in range(s.groups.size()):
+        group_drop(s.groups[0][i])
+    s.groups.clear()
+    pthread_mutex_lock(&s.ev_lock)
+    if s.notify_fd >= 0:
+        sys_close(s.notify_fd)
+        s.notify_fd = -1
+    pthread_mutex_unlock(&s.ev_lock)
 
 
 cdef void pipe_gone(Sock* s, Pipe* p) noexcept nogil:
@@ -322,6 +346,7 @@ cdef void pipe_gone(Sock* s, Pipe* p) noexcept nogil:
         p.conn = NULL
         conn_unref(c)
     pattern_left(s, p)
+    tell_flushed(s, p)
     if p.idx_in < 0 or flow_front(p.inq) == NULL:
         sock_drop_pipe(s, p)
 
@@ -390,7 +415,7 @@ cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil:
         pthread_mutex_unlock(&p.conn.wlock)
         io_mark_dirty(p.conn, DIRTY_LOOK)
     elif p.outq.produced.load(memory_order_relaxed) == p.outq.read.load(memory_order_relaxed):
-        sock_drop_pipe(s, p)
+        pipe_gone(s, p)
 
 
 cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil:
@@ -401,10 +426,8 @@ cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil:
         p.bound = 1                         # it does not come back: GONE, not HICCUP
         p.conn.cut.store(1, memory_order_seq_cst)
         io_mark_dirty(p.conn, DIRTY_LOOK)
-        if p.idx_in >= 0:
-            array_remove(&s.fq, p, IN)
     else:
-        sock_drop_pipe(s, p)
+        pipe_gone(s, p)                     # what it sent and we have not read stays readable
 
 
 # ---------------------------------------------------------------- serving

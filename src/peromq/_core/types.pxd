@@ -89,6 +89,7 @@ cdef struct Pipe:             # a socket's relation to one peer
     int minor                 # app: ZMTP minor version of the peer
     int ended                 # app: no input will follow, no output is accepted
     int closing               # app: close_pipe was called
+    int told                  # app: EV_FLUSHED was posted
     int listed                # app: in Sock.pipes
     int idx_all               # app: places in the socket's arrays
     int idx_in
@@ -163,6 +164,7 @@ cdef struct Group:            # the connections of one socket on one I/O thread
     int epfd                  # const
     int leased                # IoThread.lock: a caller watches these connections itself
     int waiting               # IoThread.lock: ... and is blocked on them now
+    int dead                  # IoThread.lock: the socket is done with it
     int64_t lease_until       # IoThread.lock
     vector[Conn*]* conns      # lock
 

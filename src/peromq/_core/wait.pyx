@@ -126,9 +126,11 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
     cdef size_t groups
     pthread_mutex_lock(&s.lock)
     groups = s.groups.size()
-    g = s.groups[0][0] if groups == 1 else NULL
+    g = s.groups[0][0] if groups == 1 and s.notify_fd < 0 else NULL
+    if g != NULL and not lease_take(g):
+        g = NULL
     pthread_mutex_unlock(&s.lock)
-    if g == NULL or s.notify_fd >= 0 or not lease_take(g):
+    if g == NULL:
         return wait_any(&s, &seen, 1, NULL, 0, deadline)
     start = now_ns()
     tried = may_spin(s)
