@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from errno import EFAULT, EINVAL
-from typing import Any, cast
+from typing import Any, Self
 
 from .constants import ContextOption, SocketOption
 from .error import ZMQError
@@ -20,7 +20,7 @@ OPTION_NUMBERS: dict[str, int] = {
 
 
 class AttributeSetter:
-    """Turns attribute access into `get` and `set`, unless a class declares the attribute.
+    """Assignment to an attribute sets the option of that name, unless a class declares it.
 
     So a misspelt name is an AttributeError and not a new attribute. A subclass that wants
     attributes of its own declares them: `custom: int`.
@@ -30,37 +30,62 @@ class AttributeSetter:
         if key in self.__dict__ or _is_declared(type(self), key):
             object.__setattr__(self, key, value)
         else:
-            name = key.upper()
-            self._set_attr_opt(name, self._option_number(name), value)
+            self._set_attr_opt(key.upper(), self._option_number(key), value)
 
-    def __getattr__(self, key: str) -> Any:
-        name = key.upper()
-        number = self._option_number(name)
+    def _option_number(self, key: str) -> int:
         try:
-            return self._get_attr_opt(name, number)
-        except ZMQError as error:
-            # AttributeError, so that hasattr and mock.Mock(spec=socket) work
-            if error.errno in (EINVAL, EFAULT):
-                raise AttributeError(f"{key} attribute is write-only") from None
-            raise
-
-    def _option_number(self, name: str) -> int:
-        try:
-            return OPTION_NUMBERS[name]
+            return OPTION_NUMBERS[key.upper()]
         except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no such option: {name}") from None
+            raise AttributeError(
+                f"{type(self).__name__} has no such option: {key.upper()}"
+            ) from None
 
     def _set_attr_opt(self, name: str, option: int, value: Any) -> None:
         self.set(option, value)
-
-    def _get_attr_opt(self, name: str, option: int) -> OptionValue:
-        return cast(OptionValue, self.get(option))
 
     def get(self, option: int) -> Any:
         raise NotImplementedError
 
     def set(self, option: int, value: Any) -> None:
         raise NotImplementedError
+
+
+class OptionAttribute:
+    """One option as an attribute of a class with `get` and `set`."""
+
+    def __init__(self, option: int) -> None:
+        self.option = option
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: AttributeSetter | None, owner: type) -> OptionValue | Self:
+        if instance is None:
+            return self
+        try:
+            value: OptionValue = instance.get(self.option)
+        except ZMQError as error:
+            # AttributeError, so that hasattr and mock.Mock(spec=socket) work
+            if error.errno in (EINVAL, EFAULT):
+                raise AttributeError(f"{self.name} attribute is write-only") from None
+            raise
+        return value
+
+    def __set__(self, instance: AttributeSetter, value: Any) -> None:
+        instance.set(self.option, value)
+
+
+def declare_options(cls: type) -> None:
+    """Give a class an attribute for every socket option, lower and upper case.
+
+    Not a `__getattr__`: merely having one makes each call of each method dearer by a third.
+    """
+    for name, option in SocketOption.__members__.items():
+        for key in (name.lower(), name):
+            if not _is_declared(cls, key):
+                attribute = OptionAttribute(int(option))
+                attribute.__set_name__(cls, key)
+                setattr(cls, key, attribute)
 
 
 def _is_declared(cls: type, key: str) -> bool:

@@ -188,13 +188,17 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         else:
             self.sockopts[option] = value
 
-    def _get_attr_opt(self, name: str, option: int) -> OptionValue:
-        if name in _CONTEXT_ATTRIBUTES:
-            return self.get(option)
+    def __getattr__(self, key: str) -> Any:
+        option = self._option_number(key)
+        if key.upper() in _CONTEXT_ATTRIBUTES:
+            try:
+                return self.get(option)
+            except ZMQError as error:
+                raise AttributeError(f"{key} attribute is write-only") from error
         try:
-            return cast(OptionValue, self.sockopts[option])
+            return self.sockopts[option]
         except KeyError:
-            raise AttributeError(name) from None
+            raise AttributeError(key) from None
 
     def __delattr__(self, key: str) -> None:
         if key in self.__dict__:

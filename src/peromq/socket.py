@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 from warnings import warn
 
 from ._core.handles import SocketCore
-from .attributes import AttributeSetter
+from .attributes import AttributeSetter, declare_options
 from .constants import Errno, Event, PollEvent, SocketOption, SocketType, _OptType
 from .endpoint_context import EndpointContext
 from .error import ZMQBindError, ZMQError
@@ -93,8 +93,7 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         self._type_name = state.type.name
 
     def __del__(self) -> None:
-        # __dict__: an attribute that __init__ did not get to would be looked up as an option
-        if self._shadow or "_state" not in self.__dict__ or self.closed:
+        if self._shadow or self.closed:  # closed, too, is what __init__ did not get to open
             return
         warn(f"Unclosed socket {self}", ResourceWarning, stacklevel=2, source=self)
         self.close()
@@ -133,11 +132,8 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         return 0 if self.closed else self._state.number
 
     @property
-    def closed(self) -> bool:
-        """Is the socket closed, by whichever handle?"""
-        return self._state.core is None
-
-    _closed = closed
+    def _closed(self) -> bool:
+        return self.closed
 
     @property
     def options(self) -> Options:
@@ -155,9 +151,8 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
 
         What was sent goes on in the background for LINGER ms; `linger` sets that first.
         """
-        context = getattr(self, "context", None)
-        if context is not None:
-            context._rm_socket(self)
+        if self.context is not None:
+            self.context._rm_socket(self)
         if linger is not None and not self.closed:
             try:
                 self._state.options.set(SocketOption.LINGER, linger)
@@ -196,6 +191,11 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         return cast(bytes, self.get(option)).decode(encoding)
 
     getsockopt_unicode = getsockopt_string = get_string
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, key: str) -> Any:
+            """The option of that name; see `declare_options`."""
 
     def __setattr__(self, key: str, value: Any) -> None:
         # methods and options at once: `socket.subscribe(b"a")`, `socket.subscribe = b"a"`
@@ -357,6 +357,9 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         """End what `get_monitor_socket` began; its socket gets MONITOR_STOPPED."""
         self._monitor_socket = None
         self.monitor(None, 0)
+
+
+declare_options(Socket)
 
 
 def _endpoint_text(addr: object) -> str:
