@@ -65,6 +65,41 @@ def errno_of(lib: ModuleType, function: Any, *args: Any) -> int | None:
     return number
 
 
+# -- names and signatures
+
+
+@pytest.mark.parametrize(
+    "name", ["Context", "Socket", "Poller", "MessageTracker", "Frame", "Stopwatch", "ZMQError"]
+)
+def test_classes_have_all_that_pyzmqs_have(name: str) -> None:
+    """Public methods with the same parameters, and perhaps more."""
+    theirs, ours = getattr(importlib.import_module("zmq"), name), getattr(zmq, name)
+    private = {"tracker_event", "context"}  # fields of pyzmq's compiled classes
+    public = {key for key in dir(theirs) if not key.startswith("_")} - private
+    assert public <= set(dir(ours))
+    for key in public:
+        try:
+            expected = inspect.signature(getattr(theirs, key)).parameters.values()
+            found = inspect.signature(getattr(ours, key)).parameters.values()
+        except (TypeError, ValueError):
+            continue  # not a function, or a compiled one that does not tell
+        shapes = [[(p.name, p.kind, p.default) for p in group] for group in (expected, found)]
+        assert shapes[0] == shapes[1][: len(shapes[0])], key
+
+
+def test_modules_that_programs_refer_to() -> None:
+    assert zmq.sugar.socket.Socket is zmq.Socket
+    assert zmq.sugar.context.Context is zmq.Context
+    assert issubclass(zmq.Socket, zmq.backend.Socket)
+    assert {"error", "constants", "utils"} <= set(dir(zmq))
+    assert set(importlib.import_module("zmq.backend").__all__) <= set(zmq.backend.__all__)
+
+
+def test_include_directories(lib: ModuleType) -> None:
+    assert lib.get_includes()[1].endswith("utils")
+    assert [os.path.basename(path) for path in lib.get_library_dirs()] == [lib.__name__]
+
+
 # -- making
 
 

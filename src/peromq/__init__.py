@@ -5,8 +5,10 @@ The API is pyzmq's, and more: `Socket.send_many` and `recv_many`, `Context.shutd
 `Context.term(timeout)`, sockets that may be shared between threads.
 """
 
+from . import backend as backend
 from . import constants as constants
 from . import error as error
+from . import sugar as sugar
 from . import utils as utils
 from ._core.handles import Frame, install
 from .constants import *
@@ -46,7 +48,8 @@ install(error_from_errno, MessageTracker, _FINISHED_TRACKER)
 
 Message = Frame
 
-DRAFT_API = PYZMQ_DRAFT_API = False
+PYZMQ_DRAFT_API = backend.PYZMQ_DRAFT_API
+DRAFT_API = PYZMQ_DRAFT_API
 """Are libzmq's draft socket types there?"""
 
 __all__ = [

@@ -159,14 +159,14 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         self._require_open()
         return self._state.get(option)
 
-    def set(self, option: int, value: int) -> None:
+    def set(self, option: int, optval: int) -> None:
         """Set a context option.
 
         RuntimeError when closed, TypeError unless int, ZMQError with EINVAL. IO_THREADS and
         MAX_SOCKETS are for before the first socket; later changes of IO_THREADS have no effect.
         """
         self._require_open()
-        self._state.set(option, value)
+        self._state.set(option, optval)
 
     def _require_open(self) -> None:
         if self.closed:
