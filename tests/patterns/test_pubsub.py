@@ -188,7 +188,7 @@ def test_publishing_never_blocks(sock: Any, endpoints: Any, transport: str) -> N
 
     got = [int(parts[0].rstrip(b"x")) for parts in drain(sub, 100)]
     assert got == sorted(set(got))
-    assert 5 <= len(got) < 3000
+    assert 1 <= len(got) < 3000
     wait_until(lambda: pub.send(b"after the flood") or readable(sub, 5))
 
 

@@ -12,6 +12,7 @@ from tests.helpers import (
     TRANSPORTS,
     differs_from_libzmq,
     drain,
+    fill,
     last_endpoint,
     needs_draft,
     raises_errno,
@@ -146,15 +147,12 @@ def test_mandatory_a_full_peer_is_waited_for(sock: Any, endpoints: Any, transpor
     router, dealer = router_and_dealer(
         sock, endpoints, transport, router_mandatory=1, sndhwm=2, sndbuf=8192, sndtimeo=50
     )
-    sent = 0
+    message_to_it = [b"dealer", b"x" * 100_000]
+    sent = fill(router, message_to_it, wait_ms=100)
     with pytest.raises(zmq.Again):
-        while sent < 5000:
-            router.send_multipart([b"dealer", b"x" * 100_000], zmq.DONTWAIT)
-            sent += 1
+        router.send_multipart(message_to_it, zmq.DONTWAIT)
     with pytest.raises(zmq.Again):
-        while sent < 5000:
-            router.send_multipart([b"dealer", b"x" * 100_000])
-            sent += 1
+        router.send_multipart(message_to_it)
 
     assert len(drain(dealer, 100)) == sent
     wait_until(lambda: sends(router, [b"dealer", b"room again"]))
