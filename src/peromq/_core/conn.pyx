@@ -74,9 +74,9 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
     c.inq.open = 0
     pthread_mutex_unlock(&c.wlock)
     pthread_mutex_unlock(&c.rlock)
-    post_event(p, EV_GONE if p.bound else EV_HICCUP)
     # the socket takes note now, even if its application is busy with other things for long
     pthread_mutex_lock(&c.sock.lock)
+    post_event(p, EV_GONE if p.bound else EV_HICCUP)
     sock_process(c.sock)
     pthread_mutex_unlock(&c.sock.lock)
     engine_post(c.sock.engine, DISCONNECTED, c.token, c.failed.load() - 1)

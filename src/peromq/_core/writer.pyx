@@ -3,7 +3,7 @@
 # Whoever holds wlock writes: the I/O thread, or a sender that does it itself. Nothing here blocks, takes the GIL or knows a pattern.
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, SEALED, Chunk, Flow, chunk_retire, flow_credit,
@@ -154,7 +154,7 @@ cdef int write_once(Conn* c) noexcept nogil:
             if to_the_end:
                 credit_all(c, ch, p)
         return 0
-    m = msghdr(NULL, 0)
+    memset(&m, 0, sizeof(m))            # a struct literal would leave the fields Cython does not know of as they are
     m.msg_iov = iov
     m.msg_iovlen = k
     w = sys_sendmsg(c.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL)
