@@ -42,8 +42,9 @@ def test_both_queues_bound_what_a_stuck_reader_makes_us_keep(
 
     sent = fill(push, b"b" * BIG, wait_ms=150)
 
-    # a message may be in the hands of each side's I/O, one between them in the kernel
-    assert sndhwm + rcvhwm <= sent <= sndhwm + rcvhwm + 4
+    # Credit comes back by half a queue, so the sender's may be that far from full; and a message
+    # may be in the hands of each side's I/O, one between them in the kernel.
+    assert (sndhwm + 1) // 2 + rcvhwm <= sent <= sndhwm + rcvhwm + 4
     assert drain(pull, 150) == [[b"b" * BIG]] * sent
 
 
@@ -150,7 +151,7 @@ def test_a_slow_subscriber_loses_messages_and_slows_nobody(
     slow = sock("SUB", connect=last_endpoint(pub), rcvhwm=1, rcvbuf=8192)
     slow.setsockopt(zmq.SUBSCRIBE, b"")
     assert pub.recv() == b"\x01"
-    quick = sock("SUB", connect=last_endpoint(pub), rcvhwm=0)
+    quick = sock("SUB", connect=last_endpoint(pub), rcvhwm=0, rcvbuf=8192)
     quick.setsockopt(zmq.SUBSCRIBE, b"")
     pub.setsockopt(zmq.XPUB_VERBOSE, 1)
     count, size = 200, 100_000
@@ -210,4 +211,4 @@ def test_router_drops_for_a_stuck_client_only(sock: Any, endpoints: Any) -> None
         router.send_multipart([b"stuck", b"b" * BIG])
         router.send_multipart([b"quick", numbered(1, number)])
         assert check_numbered(clients[b"quick"].recv()) == (1, number)
-    assert 6 <= len(drain(clients[b"stuck"], 150)) <= 12
+    assert 3 <= len(drain(clients[b"stuck"], 150)) <= 12

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
+    AGAINST_LIBZMQ,
     Deadline,
     Endpoints,
     Monitor,
@@ -56,14 +57,16 @@ def test_the_wait_is_the_interval_plus_a_random_part_below_it(
     assert len(set(waits)) > 1, "no jitter: all clients would come back at the same instant"
 
 
-def test_with_a_maximum_the_wait_doubles_up_to_it_without_jitter(
-    sock: Any, monitor: Any, nobody: str
-) -> None:
+def test_with_a_maximum_the_wait_doubles_up_to_it(sock: Any, monitor: Any, nobody: str) -> None:
+    """libzmq has no jitter here; we take up to a quarter away."""
     push = sock("PUSH", reconnect_ivl=5, reconnect_ivl_max=50)
     watch = monitor(push)
     push.connect(nobody)
 
-    assert retries(watch, 6) in ([5, 10, 20, 40, 50, 50], [10, 20, 40, 50, 50, 50])
+    waits = retries(watch, 6)
+    spread = 1.0 if AGAINST_LIBZMQ else 0.75
+    for wait, full in zip(waits, [5, 10, 20, 40, 50, 50], strict=True):
+        assert full * spread - 1 <= wait <= full, waits
 
 
 def test_a_maximum_below_the_interval_is_the_wait(sock: Any, monitor: Any, nobody: str) -> None:
@@ -71,7 +74,7 @@ def test_a_maximum_below_the_interval_is_the_wait(sock: Any, monitor: Any, nobod
     watch = monitor(push)
     push.connect(nobody)
 
-    assert retries(watch, 3) == [10, 10, 10]
+    assert all(7 <= wait <= 10 for wait in retries(watch, 3))
 
 
 def test_success_starts_the_doubling_anew(sock: Any, monitor: Any, nobody: str) -> None:
