@@ -211,22 +211,28 @@ cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
         f.nread += 1
 
 
-cdef inline bint flow_credit_due(Flow* f) noexcept nogil:
-    """Consumer: has half of the high-water mark been consumed since the producer was last told?"""
+cdef inline uint64_t credit_step(Flow* f) noexcept nogil:
+    """How many messages are consumed before a blocked producer is woken: half the mark, as libzmq; each, if the mark is small."""
     cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
-    return f.nread - f.credited >= ((hwm + 1) // 2 if hwm else 1024)
+    if hwm == 0:
+        return 1024
+    return 1 if hwm <= 64 else (hwm + 1) // 2
+
+
+cdef inline bint flow_credit_due(Flow* f) noexcept nogil:
+    """Consumer: has enough been consumed to tell the producer?"""
+    return f.nread - f.credited >= credit_step(f)
 
 
 cdef inline bint flow_credit(Flow* f) noexcept nogil:
     """Consumer: tell the producer what was consumed. True if it is blocked and should be woken."""
-    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
-    f.credited = f.nread
     f.read.store(f.nread, memory_order_seq_cst)
     if f.blocked.load(memory_order_seq_cst) == 0:
+        f.credited = f.nread
         return False
-    # libzmq's low-water mark: a blocked sender goes on when half is gone
-    if f.produced.load(memory_order_relaxed) - f.nread > hwm // 2 and hwm != 0:
+    if f.nread - f.credited < credit_step(f) and f.produced.load(memory_order_relaxed) != f.nread:
         return False
+    f.credited = f.nread
     return f.blocked.exchange(0, memory_order_seq_cst) == 1
 
 

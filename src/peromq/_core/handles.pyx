@@ -14,6 +14,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
 from peromq._core.flow cimport BIG, F_MORE, Chunk, FrameRef, body_new, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport drain_releases, finished_tracker, frame_received, make_error
@@ -94,8 +95,9 @@ cdef class Engine:
         cdef vector[int64_t] events
         if e == NULL:
             return []
-        drain_fd(e.event_fd)
         pthread_mutex_lock(&e.lock)
+        if e.event_fd >= 0:
+            drain_fd(e.event_fd)
         events.swap(e.events[0])
         pthread_mutex_unlock(&e.lock)
         drain_releases(&e.releases)
@@ -131,10 +133,14 @@ cdef class Engine:
             for i in range(n):
                 io_stop(&e.io[i])
         drain_releases(&e.releases)
+        # a caller that was blocked until now may be on its way out of wait.pyx
+        pthread_mutex_lock(&e.lock)
         for k in range(e.efds.size()):
             sys_close(e.efds[0][k])
         e.efds.clear()
         sys_close(e.event_fd)
+        e.event_fd = -1
+        pthread_mutex_unlock(&e.lock)
 
     def after_fork(self):
         """In a forked child: nothing of the parent's may be touched; its descriptors are closed, its memory is left."""
@@ -613,11 +619,13 @@ cdef class SocketCore:
 
     def inproc_adopt(self, FarEnd far_end, int64_t token):
         """The binder takes a far end made before it existed."""
-        cdef Pipe* p = far_end.p
+        cdef Pipe* p
+        enter(self)
+        p = far_end.p
         far_end.p = NULL
         if p == NULL:
+            leave(self)
             return
-        enter(self)
         pair_adopt(p, self.s, token)
         sock_add_pipe(self.s, p)
         leave(self)
@@ -638,18 +646,21 @@ cdef class SocketCore:
     def notify_fd(self):
         """A descriptor that becomes readable when `events` may have changed (the FD option). Reading `events`, send and recv re-arm it."""
         cdef Sock* s = self.s
+        cdef size_t k
+        cdef int fd
         enter(self)
         pthread_mutex_lock(&s.ev_lock)
         if s.notify_fd < 0:
             s.notify_fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)
+        fd = s.notify_fd
         pthread_mutex_unlock(&s.ev_lock)
         # from now on the I/O thread must see all input, or the descriptor would stay silent
         for k in range(s.groups.size()):
             lease_drop(s.groups[0][k])
         leave(self)
-        if s.notify_fd < 0:
+        if fd < 0:
             raise make_error(errno)
-        return s.notify_fd
+        return fd
 
     # ------------------------------------------------ data
 
@@ -663,6 +674,9 @@ cdef class SocketCore:
         if type(data) is bytes and PyBytes_GET_SIZE(data) < BIG and copy and s != NULL and not sock_state(s):
             # the usual case, without a detour
             pthread_mutex_lock(&s.lock)
+            if flags & SNDMORE == 0 and send_fast(s, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
+                pthread_mutex_unlock(&s.lock)
+                return None
             rc = send_frame(s, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags & SNDMORE, NULL)
             pthread_mutex_unlock(&s.lock)
             if rc == OK:
@@ -677,6 +691,19 @@ cdef class SocketCore:
         cdef FrameRef fr
         cdef int64_t deadline = -2
         cdef CFrame f
+        cdef bytes out
+        cdef Sock* s = self.s
+        if copy and s != NULL and not sock_state(s):
+            # the usual case, without a detour
+            pthread_mutex_lock(&s.lock)
+            if recv_fast(s, &fr) and fr.size < COPY_UNLOCKED:
+                try:
+                    out = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
+                    recv_fast_done(s, &fr)
+                finally:
+                    pthread_mutex_unlock(&s.lock)
+                return out
+            pthread_mutex_unlock(&s.lock)
         fetch(self, &fr, flags, &deadline)
         if copy:
             return take_bytes(self, &fr)
@@ -761,9 +788,10 @@ cdef class SocketCore:
                 item = items[sent]
                 if type(item) is not bytes or PyBytes_GET_SIZE(item) >= BIG:
                     break
-                rc = send_frame(s, <const uint8_t*>PyBytes_AS_STRING(item), PyBytes_GET_SIZE(item), False, NULL)
-                if rc != OK:
-                    break
+                if not send_fast(s, <const uint8_t*>PyBytes_AS_STRING(item), PyBytes_GET_SIZE(item)):
+                    rc = send_frame(s, <const uint8_t*>PyBytes_AS_STRING(item), PyBytes_GET_SIZE(item), False, NULL)
+                    if rc != OK:
+                        break
                 sent += 1
             leave(self)
             if sent < n:
@@ -794,6 +822,10 @@ cdef class SocketCore:
                 item = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
                 recv_done(s, &fr)
                 found.append(item)
+                while len(found) < max_messages and recv_fast(s, &fr):
+                    item = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
+                    recv_fast_done(s, &fr)
+                    found.append(item)
                 if len(found) >= max_messages or recv_peek(s, &fr) != OK:
                     return found
         finally:

@@ -6,14 +6,14 @@
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memmove
+from libc.string cimport memcmp, memcpy, memmove, memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_new, flow_grow,
                                 flow_link_body, flow_publish, get_size8, put_header)
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait, iovec,
-                                 msghdr, now_ns, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
+                                 msghdr, now_ns, quickack, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
                                  sys_recv, sys_recvmsg)
 from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
 
@@ -31,7 +31,7 @@ cdef int handle_command(Conn* c, const uint8_t* d, size_t n) noexcept nogil:
         return 0                                    # unknown or malformed commands are ignored, as libzmq does
     if d[0] == 4 and memcmp(d + 1, b"PING", 4) == 0:
         if n < 7:
-            return -1                               # RFC 37: ping = command-size %d4 "PING" ping-ttl ping-context
+            return 0                                # RFC 37: ping = command-size %d4 "PING" ping-ttl ping-context
         c.ttl_until.store((<int64_t>d[5] << 8 | d[6]) * 100000000, memory_order_relaxed)
         k = n - 7
         if k > 16:
@@ -79,7 +79,7 @@ cdef inline uint32_t quota(Flow* f) noexcept nogil:
     cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
     if hwm == 0:
         return 0x7fffffff
-    queued = f.written - f.read.load(memory_order_acquire)
+    queued = f.written - f.read.load(memory_order_seq_cst)      # scan stores `paused` before (Dekker)
     return <uint32_t>(hwm - queued) if queued < hwm else 0
 
 
@@ -103,6 +103,7 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
     cdef uint8_t flags
     cdef Chunk* body
     cdef int keep
+    cdef int rc = OK
     c.paused.store(0, memory_order_relaxed)
     while True:
         if left == 0:
@@ -121,18 +122,22 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
             n = get_size8(data + src + 1)
             head = 9
             if n >> 63 or (c.max_size >= 0 and n > <size_t>c.max_size):
-                return PROTOCOL_ERROR
+                rc = PROTOCOL_ERROR
+                break
         else:
             n = data[src + 1]
             head = 2
             if c.max_size >= 0 and n > <size_t>c.max_size:
-                return PROTOCOL_ERROR
+                rc = PROTOCOL_ERROR
+                break
         if n >= BIG:
             if flags & F_COMMAND == 0 and c.check and check_frame(c, flags, n) < 0:
-                return PROTOCOL_ERROR
+                rc = PROTOCOL_ERROR
+                break
             body = body_new(min(n, <size_t>FIRST_BODY))
             if body == NULL:
-                return PROTOCOL_ERROR
+                rc = PROTOCOL_ERROR
+                break
             c.body_cap = body.size
             body.size = n
             body.flags = flags
@@ -140,7 +145,8 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
             c.body_got = min(<size_t>(end - src - head), n)
             if c.body_got > c.body_cap:
                 if grow_body(c, c.body_got) < 0:
-                    return PROTOCOL_ERROR
+                    rc = PROTOCOL_ERROR
+                    break
                 body = c.body
             memcpy(body.data, data + src + head, c.body_got)
             src += head + <uint32_t>c.body_got
@@ -167,13 +173,15 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
         if flags & F_COMMAND:
             keep = handle_command(c, data + src + head, n)
             if keep < 0:
-                return MALFORMED_COMMAND
+                rc = MALFORMED_COMMAND
+                break
             if keep == 0:
                 src += head + <uint32_t>n
                 continue
             flags &= ~F_MORE
         elif c.check and check_frame(c, flags, n) < 0:
-            return PROTOCOL_ERROR
+            rc = PROTOCOL_ERROR
+            break
         head += <uint32_t>n
         if src != dst:
             memmove(data + dst, data + src, head)
@@ -199,10 +207,10 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
     t.wpos = dst + (end - src)
     c.dpos = dst
     f.open = c.in_more
-    if done:
+    if done:                         # what came before an offence counts, however it was cut into reads
         flow_publish(f, done, done_at)
         news[0] = True
-    return OK
+    return rc
 
 
 cdef int grow_body(Conn* c, size_t need) noexcept nogil:
@@ -303,7 +311,7 @@ cdef int read_body(Conn* c, bint* news) noexcept nogil:
     iov[0].iov_len = want
     iov[1].iov_base = scratch
     iov[1].iov_len = SCRATCH if c.body_cap == c.body.size else 0
-    m = msghdr(NULL, 0)
+    memset(&m, 0, sizeof(m))            # all fields, also those Cython does not know of
     m.msg_iov = iov
     m.msg_iovlen = 2
     r = sys_recvmsg(c.fd, &m, MSG_DONTWAIT)
@@ -352,7 +360,7 @@ cdef int read_chunk(Conn* c, bint* news) noexcept nogil:
     cdef int rc
     if t.kind == KIND_BODY or t.cap - t.wpos < 64 or (t.cap - t.wpos) * 4 < t.cap:
         f.open = c.in_more
-        fresh = flow_grow(f, part + 256)
+        fresh = flow_grow(f, 2 * part + 256)    # doubled: a frame that drips in costs a few times its size, not its square
         if fresh == NULL:
             conn_fail(c, PROTOCOL_ERROR)
             return FAILED
@@ -383,7 +391,10 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
     if c.fd < 0 or c.failed.load(memory_order_relaxed):
         return FAILED
     if c.paused.load(memory_order_relaxed):
-        if scan_and_judge(c, &news) < 0:
+        rc = scan_and_judge(c, &news)
+        if rc < 0:
+            if news:
+                tell_consumer(c)
             return FAILED
         if c.paused.load(memory_order_relaxed):
             if news:
@@ -403,6 +414,9 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
         watch(c, False)
     if news:
         tell_consumer(c)
+    elif c.body != NULL and rc >= 0:
+        # a sender with a small buffer waits for our acknowledgement to go on with this body: do not let the kernel delay it
+        quickack(c.fd)
     if rc < 0:
         return rc
     return 1 if news else 0

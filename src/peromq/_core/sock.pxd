@@ -1,5 +1,9 @@
 from libc.stdint cimport int64_t, uint8_t
-from peromq._core.types cimport Chunk, Engine, Pipe, Sock
+from libcpp.atomic cimport memory_order_acquire
+from peromq._core.types cimport S_TERM, Chunk, Engine, Pipe, Sock
+
+cdef enum:
+    FLUSH_AT = 65536            # a sender helps writing when this much has gathered
 
 cdef Sock* sock_new(Engine* e, int type) noexcept nogil
 cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil
@@ -16,7 +20,10 @@ cdef void pipe_committed(Sock* s, Pipe* p) noexcept nogil
 cdef bint pipe_writable(Pipe* p) noexcept nogil
 cdef void pipe_consumed(Pipe* p) noexcept nogil
 cdef void sock_flush(Sock* s) noexcept nogil
-cdef int sock_state(Sock* s) noexcept nogil
+
+cdef inline int sock_state(Sock* s) noexcept nogil:
+    """0 while the socket can be used; S_CLOSED, S_TERM."""
+    return s.state.load(memory_order_acquire) | (S_TERM if s.engine.terminated.load(memory_order_acquire) else 0)
 cdef void sock_close(Sock* s) noexcept nogil
 cdef int router_take(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogil
 cdef void pair_named(Pipe* far) noexcept nogil

@@ -15,9 +15,10 @@ from peromq._core.iothread cimport group_drop, group_for
 from peromq._core.notify cimport (conn_fail, conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref,
                                   post_event, wake_sock)
 from peromq._core.patterns cimport pattern_hiccup, pattern_input, pattern_joined, pattern_left
+from peromq._core.pubsub cimport untarget
 from peromq._core.reader cimport conn_feed, conn_resume
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
-from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
+from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close)
 from peromq._core.trie cimport topics_new, trie_new
 from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, S_TERM, T_DEALER,
                                  T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB, Conn,
@@ -26,7 +27,6 @@ from peromq._core.writer cimport conn_write
 
 cdef enum:
     FLUSHED = 2                 # EV_FLUSHED of the control plane
-    FLUSH_AT = 65536            # a sender helps writing when this much has gathered
     STREAM_NS = 30000           # sends closer together than this are a stream
 
 
@@ -44,7 +44,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.max_size = -1
     s.hb_timeout = -1
     s.spin_us = 50
-    s.short_wait = 1
+    s.short_wait.store(1, memory_order_relaxed)
     s.notify_fd = -1
     s.my_rid = new string()
     s.pipes = new vector[Pipe*]()
@@ -56,16 +56,14 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.notice_more = new deque[int]()
     s.notice_from = new deque[Pipe*]()
     s.targets = new vector[Pipe*]()
+    s.plain_out = type == T_PUSH or type == T_DEALER or type == T_PAIR
+    s.plain_in = type == T_PULL or type == T_DEALER or type == T_PAIR
     if type == T_PUB or type == T_XPUB:
         s.trie = trie_new()
         s.asked = trie_new()
     elif type == T_SUB or type == T_XSUB:
         s.topics = topics_new()
     return s
-
-
-cdef int sock_state(Sock* s) noexcept nogil:
-    return s.state.load(memory_order_acquire) | (S_TERM if s.engine.terminated.load(memory_order_acquire) else 0)
 
 
 # ---------------------------------------------------------------- pipes come
@@ -156,6 +154,7 @@ cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
     array_add(&s.lb, p, OUT)
     if p.link != NULL:
         pattern_joined(s, p)
+        pattern_input(s, p)                 # what came before may have been announced to a pipe nobody knew yet
         pthread_mutex_lock(&p.link.lock)
         if p.side == 1 and p.link.ends[0] == NULL:
             post_event(p, EV_GONE)          # it left before its peer came
@@ -221,11 +220,16 @@ cdef void sock_close(Sock* s) noexcept nogil:
     cdef Pipe* p
     s.state.fetch_or(S_CLOSED)
     sock_process(s)
-    for i in range(s.pipes.size()):
+    i = 0
+    while i < s.pipes.size():
         p = s.pipes[0][i]
         if s.out_pipe == p:
             flow_rollback(p.outq)
         array_remove(&s.fq, p, IN)
+        if p.ended:                         # it was kept for what is unread
+            sock_drop_pipe(s, p)
+        else:
+            i += 1
     s.out_pipe = s.in_pipe = NULL
     s.in_more = s.out_more = 0
     s.notices.clear()
@@ -264,6 +268,7 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
     c = conn_new(p, g, fd)
     if c == NULL:
         return 12                                   # ENOMEM
+    quickack(fd)            # the handshake looked interactive to the kernel; what follows may be one-way
     p.conn = c
     c.flush_then_close = p.closing
     pthread_mutex_lock(&g.lock)
@@ -407,6 +412,7 @@ cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil:
         s.out_pipe = NULL
         s.out_drop = s.out_more
     flow_rollback(p.outq)
+    untarget(s, p)
     if p.link != NULL:
         sock_drop_pipe(s, p)                # the far end reads what is queued; nothing is left to us to do
     elif p.conn != NULL:

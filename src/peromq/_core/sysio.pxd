@@ -29,6 +29,19 @@ cdef extern from "<sys/socket.h>" nogil:
     int sys_shutdown "shutdown"(int, int)
     enum: MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_RDWR, SHUT_WR
 
+cdef extern from *:
+    """
+    #include <netinet/in.h>
+    #include <netinet/tcp.h>
+    static inline void peromq_quickack(int fd) {
+    #ifdef TCP_QUICKACK
+        int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);   /* not a TCP socket: no effect */
+    #endif
+    }
+    """
+    void quickack "peromq_quickack"(int) nogil
+
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:
         void* ptr

@@ -64,7 +64,7 @@ cdef struct Engine:
     int n_io                  # const
     IoThread* io              # const
     ReleaseQueue releases     # shared
-    int event_fd              # const
+    int event_fd              # lock: -1 once the engine is stopped
     vector[int64_t]* events   # lock: (kind, token, value) triples for the control plane
     vector[int]* efds         # lock: eventfds for blocked callers, kept for reuse
     vector[Sock*]* socks      # lock: for shutdown
@@ -85,7 +85,7 @@ cdef struct Pipe:             # a socket's relation to one peer
     int side                  # const: inproc: which end this is
     Conn* conn                # app: the established connection, or NULL
     int64_t token             # const
-    int bound                 # const: accepted; dies with its connection
+    int bound                 # app: accepted, or aborted: dies with its connection
     int minor                 # app: ZMTP minor version of the peer
     int ended                 # app: no input will follow, no output is accepted
     int closing               # app: close_pipe was called
@@ -203,6 +203,8 @@ cdef struct Sock:
     atomic[int] refs          # shared: handle, pipes, groups
     Engine* engine            # const
     int type                  # const
+    int plain_out             # app: fast.pxd may send, receive for this socket
+    int plain_in
     atomic[int] state         # shared
     # options, app
     int sndhwm
@@ -267,10 +269,10 @@ cdef struct Sock:
     uint64_t mark
     Pipe* last_sub            # XPUB_MANUAL: whom SUBSCRIBE acts on
     int sub_state             # XPUB/XSUB: inside an upstream multipart
-    # spin, app
-    int short_wait            # the last wait was short enough for spinning to pay
-    int spin_skip             # waits to sit out before the next try
-    int spin_fails            # tries in vain since the last success
+    # spin: guesses of all who wait, shared
+    atomic[int] short_wait    # the last wait was short enough for spinning to pay
+    atomic[int] spin_skip     # waits to sit out before the next try
+    atomic[int] spin_fails    # tries in vain since the last success
     # events
     pthread_mutex_t ev_lock
     Pipe* ev_head             # ev
