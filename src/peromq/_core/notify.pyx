@@ -84,8 +84,9 @@ cdef void engine_post(Engine* e, int64_t kind, int64_t token, int64_t value) noe
     e.events.push_back(kind)
     e.events.push_back(token)
     e.events.push_back(value)
+    if e.event_fd >= 0:
+        signal_fd(e.event_fd)
     pthread_mutex_unlock(&e.lock)
-    signal_fd(e.event_fd)
 
 
 cdef void io_wake(IoThread* io) noexcept nogil:

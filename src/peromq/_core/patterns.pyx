@@ -12,7 +12,7 @@ from peromq._core.flow cimport (BIG, F_LONG, F_MORE, Flow, flow_commit, flow_cre
                                 flow_put, flow_put_body, flow_rollback, get_size8, put_header)
 from peromq._core.notify cimport io_mark_dirty
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_hiccup, sub_joined, sub_peek, xpub_done,
-                                  xpub_peek, xsub_send)
+                                  untarget, xpub_peek, xsub_send)
 from peromq._core.routing cimport IN, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.types cimport (DIRTY_LOOK, OK, T_DEALER, T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB,
@@ -284,8 +284,12 @@ cdef int rep_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
 # ---------------------------------------------------------------- ROUTER (RFC 28)
 
 cdef int router_peek(Sock* s, FrameRef* fr) noexcept nogil:
-    cdef int rc = fq_peek(s, fr)
-    if rc != OK or s.rid_sent:
+    cdef int rc
+    if s.rid_sent:
+        flow_peek(s.in_pipe.inq, fr)        # the body belongs to the id, whoever's turn it is meanwhile
+        return OK
+    rc = fq_peek(s, fr)
+    if rc != OK:
         return rc
     fr.data = <const uint8_t*>s.in_pipe.rid.data()
     fr.size = s.in_pipe.rid.size()
@@ -461,6 +465,8 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
         router_left(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_left(s, p)
+    elif s.type == T_XSUB:
+        untarget(s, p)
     if not p.listed and s.in_pipe == p:
         s.in_pipe = NULL
         s.in_more = 0
@@ -476,6 +482,7 @@ cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_left(s, p)
     elif s.type == T_SUB or s.type == T_XSUB:
+        untarget(s, p)
         sub_hiccup(s, p)
 
 

@@ -24,7 +24,7 @@ cdef enum:
 cdef void add_target(void* arg, void* subscriber) noexcept nogil:
     cdef Sock* s = <Sock*>arg
     cdef Pipe* p = <Pipe*>subscriber
-    if p.mark != s.mark:
+    if p.mark != s.mark and not p.closing:
         p.mark = s.mark
         s.targets.push_back(p)
 
@@ -41,9 +41,20 @@ cdef void match(Sock* s, const uint8_t* data, size_t n) noexcept nogil:
     s.targets.clear()
     for i in range(s.pipes.size()):
         p = s.pipes[0][i]
-        if p.mark != s.mark and (p.conn != NULL or p.link != NULL):
+        if p.mark != s.mark and not p.closing and (p.conn != NULL or p.link != NULL):
             p.mark = s.mark
             s.targets.push_back(p)
+
+
+cdef void untarget(Sock* s, Pipe* p) noexcept nogil:
+    """PUB, XPUB, XSUB: p misses the message being sent, all of it."""
+    cdef size_t i
+    for i in range(s.targets.size()):
+        if s.targets[0][i] == p:
+            flow_rollback(p.outq)
+            s.targets[0][i] = s.targets.back()
+            s.targets.pop_back()
+            return
 
 
 cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
@@ -157,17 +168,12 @@ cdef void pub_left(Sock* s, Pipe* p) noexcept nogil:
     """The peer's subscriptions go; the application hears of topics nobody wants any more."""
     cdef size_t i
     pub_input(s, p)
+    untarget(s, p)
     if s.manual:
         trie_remove_subscriber(s.asked, p, last_gone, s)
         trie_remove_subscriber(s.trie, p, nothing, s)
     else:
         trie_remove_subscriber(s.trie, p, last_gone, s)
-    for i in range(s.targets.size()):
-        if s.targets[0][i] == p:
-            flow_rollback(p.outq)
-            s.targets[0][i] = s.targets.back()
-            s.targets.pop_back()
-            break
     for i in range(s.notice_from.size()):
         if s.notice_from[0][i] == p:
             s.notice_from[0][i] = NULL
@@ -300,7 +306,7 @@ cdef int xsub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin
         s.targets.clear()
         for i in range(s.pipes.size()):
             p = s.pipes[0][i]
-            if (p.conn != NULL or p.link != NULL) and not p.ended and (data != NULL and n and data[0] <= 1 or pipe_writable(p)):
+            if (p.conn != NULL or p.link != NULL) and not p.ended and not p.closing and (data != NULL and n and data[0] <= 1 or pipe_writable(p)):
                 s.targets.push_back(p)
     for i in range(s.targets.size()):
         p = s.targets[0][i]

@@ -35,7 +35,7 @@ cdef int take_efd(Engine* e) noexcept nogil:
 cdef void give_efd(Engine* e, int fd) noexcept nogil:
     drain_fd(fd)
     pthread_mutex_lock(&e.lock)
-    if e.efds.size() < KEEP_EFDS:
+    if e.efds.size() < KEEP_EFDS and e.event_fd >= 0:
         e.efds.push_back(fd)
         fd = -1
     pthread_mutex_unlock(&e.lock)
@@ -81,11 +81,13 @@ cdef int sleep_on(pollfd* fds, int n, int64_t deadline) noexcept nogil:
     return errno
 
 
-cdef bint may_spin(Sock* s) noexcept nogil:
-    if s.spin_us <= 0 or s.engine.n_cpus < 2 or not s.short_wait:
+cdef bint may_spin(Sock* s, int spin_us) noexcept nogil:
+    cdef int skip
+    if spin_us <= 0 or s.engine.n_cpus < 2 or not s.short_wait.load(memory_order_relaxed):
         return False
-    if s.spin_skip > 0:
-        s.spin_skip -= 1
+    skip = s.spin_skip.load(memory_order_relaxed)
+    if skip > 0:
+        s.spin_skip.store(skip - 1, memory_order_relaxed)
         return False
     return True
 
@@ -122,9 +124,10 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
     cdef pollfd fds[2]
     cdef int64_t start, until, took
     cdef int rc = 0
-    cdef bint tried
+    cdef int fails, spin_us
     cdef size_t groups
     pthread_mutex_lock(&s.lock)
+    spin_us = s.spin_us
     groups = s.groups.size()
     g = s.groups[0][0] if groups == 1 and s.notify_fd < 0 else NULL
     if g != NULL and not lease_take(g):
@@ -133,17 +136,17 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
     if g == NULL:
         return wait_any(&s, &seen, 1, NULL, 0, deadline)
     start = now_ns()
-    tried = may_spin(s)
-    if tried:
-        until = start + <int64_t>s.spin_us * 1000
+    if may_spin(s, spin_us):
+        until = start + <int64_t>spin_us * 1000
         if deadline >= 0:
             until = min(until, deadline)
         if spin(s, g, seen, until):
-            s.spin_fails = 0
+            s.spin_fails.store(0, memory_order_relaxed)
             lease_return(g)
             return 0
-        s.spin_fails += 1
-        s.spin_skip = min(1 << min(s.spin_fails, 6), <int>MAX_SKIP)
+        fails = min(s.spin_fails.load(memory_order_relaxed) + 1, 6)
+        s.spin_fails.store(fails, memory_order_relaxed)
+        s.spin_skip.store(min(1 << fails, <int>MAX_SKIP), memory_order_relaxed)
     w.efd = take_efd(s.engine)
     if w.efd < 0:
         lease_return(g)
@@ -161,7 +164,7 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
     give_efd(s.engine, w.efd)
     lease_return(g)
     took = now_ns() - start
-    s.short_wait = took < SHORT_NS
+    s.short_wait.store(took < SHORT_NS, memory_order_relaxed)
     return rc
 
 
