@@ -17,6 +17,9 @@ cdef enum:
     KIND_BODY = 1    # data is the body of one large frame, whose header ended the chunk before
 
 cdef enum:
+    PIN_TRACKED = 128    # Chunk.flags of a pin: somebody may be waiting for its release
+
+cdef enum:
     BIG = 16384          # bodies of at least this many octets travel by reference, in a chunk of their own
     FIRST_CAP = 448      # an idle connection keeps one chunk of this size per direction
     MAX_CAP = 131072
@@ -30,6 +33,7 @@ cdef extern from *:
 # A stack of chunks whose pinned Python object waits for a thread that holds the GIL.
 cdef struct ReleaseQueue:
     atomic[Chunk*] top           # shared: any thread pushes, handles.pyx takes all
+    atomic[int] wake_fd          # shared: the control plane's, for releases somebody may be waiting for; -1: none
 
 cdef struct Chunk:
     atomic[Chunk*] next          # shared: producer writes, consumer reads after it saw SEALED

@@ -1,6 +1,8 @@
 # Chunks and flows: allocation, growth, sealing, rollback. The hot paths are inline in flow.pxd.
 from libc.stdlib cimport calloc, free, malloc
 
+from peromq._core.sysio cimport signal_fd
+
 # The C++ atomics in these structs are trivially initialised by zeroed memory on every platform we build for.
 
 
@@ -95,18 +97,26 @@ cdef void flow_unref(Flow* f) noexcept nogil:
 
 cdef void chunk_unref(Chunk* c) noexcept nogil:
     cdef Chunk* top
+    cdef ReleaseQueue* releases = c.releases
+    cdef bint tracked
+    cdef int fd
     if c.refs.fetch_sub(1, memory_order_seq_cst) != 1:
         return
+    tracked = c.flags & PIN_TRACKED
     if c.pin != NULL:
         chunk_unref(c.pin)
     if c.owner == NULL:
         free(c)
         return
-    top = c.releases.top.load(memory_order_relaxed)
+    top = releases.top.load(memory_order_relaxed)
     while True:
         c.next.store(top, memory_order_relaxed)
-        if c.releases.top.compare_exchange_weak(top, c, memory_order_seq_cst):
-            return
+        if releases.top.compare_exchange_weak(top, c, memory_order_seq_cst):
+            break
+    if tracked:
+        fd = releases.wake_fd.load(memory_order_seq_cst)
+        if fd >= 0:
+            signal_fd(fd)
 
 
 cdef Chunk* release_take(ReleaseQueue* q) noexcept nogil:
@@ -222,5 +232,7 @@ cdef void flow_clear(Flow* f) noexcept nogil:
         if c == NULL:
             break
         c.rpos = <uint32_t>c.pub.load(memory_order_relaxed)
+        c.rmsgs = c.wmsgs
+    f.blocked.store(0, memory_order_seq_cst)
     f.nread = f.credited = f.written
     f.read.store(f.written, memory_order_seq_cst)

@@ -15,7 +15,7 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
-from peromq._core.flow cimport BIG, F_MORE, Chunk, FrameRef, body_new, chunk_unref, pin_new
+from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, FrameRef, body_new, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport drain_releases, finished_tracker, frame_received, make_error
 from peromq._core.iothread cimport io_free, io_start, io_stop, lease_drop
@@ -76,6 +76,7 @@ cdef class Engine:
         e.n_cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         e.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
         self.event_fd = e.event_fd
+        e.releases.wake_fd.store(e.event_fd, memory_order_seq_cst)
         if e.event_fd < 0:
             raise make_error(errno)
         e.io = <IoThread*>calloc(max(io_threads, 1), sizeof(IoThread))
@@ -138,6 +139,7 @@ cdef class Engine:
         for k in range(e.efds.size()):
             sys_close(e.efds[0][k])
         e.efds.clear()
+        e.releases.wake_fd.store(-1, memory_order_seq_cst)
         sys_close(e.event_fd)
         e.event_fd = -1
         pthread_mutex_unlock(&e.lock)
@@ -213,6 +215,11 @@ cdef inline int enter(SocketCore self) except? -1:
     return 0
 
 
+cdef inline uint64_t wakes_of(SocketCore self) noexcept:
+    """To be read before the socket's state is, or the wake-up that announces a change of it could be missed."""
+    return self.s.wakes.load(memory_order_seq_cst) if self.s != NULL else 0
+
+
 cdef inline void leave(SocketCore self) noexcept:
     pthread_mutex_unlock(&self.s.lock)
 
@@ -260,8 +267,8 @@ cdef int fetch(SocketCore self, FrameRef* fr, int flags, int64_t* deadline) exce
     cdef uint64_t seen
     cdef int rc
     while True:
+        seen = wakes_of(self)
         enter(self)
-        seen = s.wakes.load(memory_order_seq_cst)
         rc = recv_peek(s, fr)
         if rc == OK:
             return 0
@@ -330,8 +337,8 @@ cdef int push(SocketCore self, const uint8_t* data, size_t n, bint more, Chunk* 
     cdef uint64_t seen
     cdef int rc
     while True:
+        seen = wakes_of(self)
         enter(self)
-        seen = s.wakes.load(memory_order_seq_cst)
         rc = send_frame(s, data, n, more, pin)
         leave(self)
         if rc == OK:
@@ -373,6 +380,8 @@ cdef object send_part(SocketCore self, object data, int flags, bint copy, bint t
             raise ValueError("Not a tracked message")
         if frame.guard is not None:
             pin = pin_object(self, frame.guard)
+            if frame.guard.event is not None:
+                pin.flags = PIN_TRACKED
         elif frame.chunk != NULL:
             pin = frame.chunk
             pin.refs.fetch_add(1)
@@ -702,11 +711,14 @@ cdef class SocketCore:
                     recv_fast_done(s, &fr)
                 finally:
                     pthread_mutex_unlock(&s.lock)
+                settle(self)
                 return out
             pthread_mutex_unlock(&s.lock)
         fetch(self, &fr, flags, &deadline)
         if copy:
-            return take_bytes(self, &fr)
+            out = take_bytes(self, &fr)
+            settle(self)
+            return out
         f = take_frame(self, &fr)
         if track:
             f._tracker = finished_tracker()
@@ -753,6 +765,8 @@ cdef class SocketCore:
             raise IndexError("a message has at least one part")
         if copy and not kwargs and send_plain(self, msg_parts, flags):
             return None
+        msg_parts = list(msg_parts)          # the caller's may change while a send waits
+        n = len(msg_parts)
         for i in range(n):
             tracker = self.send(msg_parts[i], flags if i == n - 1 and not flags & SNDMORE else flags | SNDMORE,
                                 copy=copy, track=track, **kwargs)
@@ -775,16 +789,14 @@ cdef class SocketCore:
 
         Raises Again only if not even the first could be sent.
         """
-        cdef Py_ssize_t i, n
         cdef Py_ssize_t sent = 0
         cdef list items = messages if type(messages) is list else list(messages)
         cdef Sock* s = self.s
         cdef object item
         cdef int rc = OK
-        n = len(items)
-        while sent < n:
+        while sent < len(items):             # the list may change while a send waits
             enter(self)
-            while sent < n:
+            while sent < len(items):
                 item = items[sent]
                 if type(item) is not bytes or PyBytes_GET_SIZE(item) >= BIG:
                     break
@@ -794,7 +806,7 @@ cdef class SocketCore:
                         break
                 sent += 1
             leave(self)
-            if sent < n:
+            if sent < len(items):
                 try:
                     send_part(self, items[sent], flags & ~SNDMORE, True, False)
                 except _again():

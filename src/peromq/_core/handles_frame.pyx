@@ -131,7 +131,9 @@ cdef class Frame:
             # shared memory: as writable as its owner made it
             PyBuffer_FillInfo(view, self, <void*>self.data, self.size, self.guard.view.readonly, flags)
         else:
-            PyBuffer_FillInfo(view, self, <void*>(self.data if self.data != NULL else <const uint8_t*>b""), self.size, 0, flags)
+            # memory that another object owns (a sender's bytes, by reference) is not to be written to
+            PyBuffer_FillInfo(view, self, <void*>(self.data if self.data != NULL else <const uint8_t*>b""), self.size,
+                              self.chunk == NULL or self.chunk.pin != NULL, flags)
 
     @property
     def bytes(self):

@@ -3,7 +3,7 @@
 #
 # A connection that streams is "hot": instead of being woken for each message, the thread naps some tens of microseconds and
 # flushes what came together meanwhile. A connection without output for a few naps goes idle; then the next sender decides.
-from libc.errno cimport ETIMEDOUT
+from libc.errno cimport ETIMEDOUT, errno
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
@@ -23,7 +23,9 @@ from peromq._core.writer cimport conn_out_event, conn_queue_ping, conn_write
 
 cdef enum:
     NAP_NS = 50000
-    QUIET_NAPS = 4
+    LONG_NAP_NS = 130000         # once a stream has lasted for LASTING naps: fewer, larger writes
+    LASTING = 16
+    QUIET_NAPS = 3
     LEASE_NS = 1000000
     MAX_EVENTS = 128
 
@@ -57,6 +59,7 @@ cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
     rc = pthread_create(&io.thread, NULL, io_main, io)
     pthread_sigmask(SIG_SETMASK, &before, NULL)
     if rc != 0:
+        errno = rc
         return -1
     io.started = 1
     return 0
@@ -98,6 +101,7 @@ cdef void* io_main(void* arg) noexcept nogil:
     cdef timespec nap
     cdef int64_t now
     cdef int n, i, timeout
+    cdef int naps = 0
     prctl(PR_SET_TIMERSLACK, 1000)
     prctl(PR_SET_NAME, b"peromq/io")
     while True:
@@ -119,12 +123,14 @@ cdef void* io_main(void* arg) noexcept nogil:
                 continue
             timeout = <int>((io.next_beat - now) // 1000000) + 1
         if not io.hot.empty():
+            naps += 1
             nap.tv_sec = 0
-            nap.tv_nsec = NAP_NS
+            nap.tv_nsec = NAP_NS if naps < LASTING else LONG_NAP_NS
             nanosleep(&nap, NULL)
             flush_hot(io)
             n = epoll_wait(io.epfd, evs, MAX_EVENTS, 0)
         else:
+            naps = 0
             # Dekker with io_wake: say "asleep", then look once more at what others may have left
             io.sleeping.store(1, memory_order_seq_cst)
             if something_left(io):

@@ -49,17 +49,25 @@ cdef int forward(Sock* src, Sock* dst, Sock* capture) noexcept nogil:
     """Up to BURST messages. How many; WOULD_BLOCK: there is more, but dst has no room."""
     cdef FrameRef fr
     cdef int n = 0
-    cdef bint more
+    cdef int rc
+    cdef bint more, to_dst, to_capture
     while n < BURST:
         if recv_peek(src, &fr) != OK:
             return n
-        if not dst.out_more and not can_send(dst):
+        if not can_send(dst):
             return n if n else WOULD_BLOCK
+        to_dst = True
+        to_capture = capture != NULL
         while True:
             more = fr.flags & F_MORE
-            send_frame(dst, fr.data, fr.size, more, fr.chunk if fr.size >= BIG else NULL)
-            if capture != NULL:
-                send_frame(capture, fr.data, fr.size, more, fr.chunk if fr.size >= BIG else NULL)
+            if to_dst:
+                rc = send_frame(dst, fr.data, fr.size, more, fr.chunk if fr.size >= BIG else NULL)
+                if rc == WOULD_BLOCK and not dst.out_more:
+                    return n if n else WOULD_BLOCK      # only a first frame can be refused; it is still in src
+                # a message that dst refuses is dropped whole: what follows must not be taken for the start of another
+                to_dst = rc == OK
+            if to_capture:
+                to_capture = send_frame(capture, fr.data, fr.size, more, fr.chunk if fr.size >= BIG else NULL) == OK
             recv_done(src, &fr)
             if not more or recv_peek(src, &fr) != OK:
                 break
@@ -76,11 +84,11 @@ cdef int proxy_run(Sock* a, Sock* b, Sock* capture) noexcept nogil:
     both[0] = a
     both[1] = b
     while True:
+        seen[0] = a.wakes.load(memory_order_seq_cst)      # before the state: its change is announced by a wake-up
+        seen[1] = b.wakes.load(memory_order_seq_cst)
         state = sock_state(a) | sock_state(b) | (sock_state(capture) if capture != NULL else 0)
         if state:
             return ENOTSOCK if state & S_CLOSED else ETERM
-        seen[0] = a.wakes.load(memory_order_seq_cst)
-        seen[1] = b.wakes.load(memory_order_seq_cst)
         lock_all(a, b, capture)
         n = forward(a, b, capture)
         m = forward(b, a, capture) if a != b else 0

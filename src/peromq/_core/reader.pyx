@@ -292,7 +292,8 @@ cdef void watch(Conn* c, bint on) noexcept nogil:
     c.watched = on
     e.events = EPOLLIN
     e.data.ptr = c
-    epoll_ctl(c.group.epfd, EPOLL_CTL_ADD if on else EPOLL_CTL_DEL, c.fd, &e)
+    if epoll_ctl(c.group.epfd, EPOLL_CTL_ADD if on else EPOLL_CTL_DEL, c.fd, &e) < 0 and on:
+        conn_fail(c, errno)             # out of memory or of watches: better no connection than a deaf one
 
 
 cdef int read_body(Conn* c, bint* news) noexcept nogil:
@@ -390,6 +391,8 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
     cdef int i
     if c.fd < 0 or c.failed.load(memory_order_relaxed):
         return FAILED
+    if not c.watched and not c.paused.load(memory_order_relaxed):
+        return OK                       # what came with the handshake has not been fed yet
     if c.paused.load(memory_order_relaxed):
         rc = scan_and_judge(c, &news)
         if rc < 0:

@@ -212,7 +212,8 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
     if rc == WOULD_BLOCK:
         e.events = EPOLLOUT | EPOLLONESHOT
         e.data.u64 = <uint64_t>c | 1               # the I/O thread tells connections from groups by this bit
-        epoll_ctl(c.io.epfd, EPOLL_CTL_MOD if c.want_out else EPOLL_CTL_ADD, c.fd, &e)
+        if epoll_ctl(c.io.epfd, EPOLL_CTL_MOD if c.want_out else EPOLL_CTL_ADD, c.fd, &e) < 0:
+            conn_fail(c, errno)
         c.want_out = OUT_ARMED
     if rc == 0 and c.flush_then_close and not has_more(c):
         conn_fail(c, 0)
