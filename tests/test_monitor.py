@@ -99,10 +99,11 @@ def test_inproc_emits_nothing(lib: ModuleType, context: Any) -> None:
 # -- the monitor socket
 
 
-def test_the_same_monitor_socket_as_long_as_it_is_open(lib: ModuleType, context: Any) -> None:
-    socket = context.socket(lib.PULL)
+def test_the_same_monitor_socket_as_long_as_it_is_open(ctx: zmq.Context[Any]) -> None:
+    """Not on pyzmq: libzmq may wait for ever to tell the closed one that it is replaced."""
+    socket = ctx.socket(zmq.PULL)
     monitor = socket.get_monitor_socket(addr="inproc://first")
-    assert monitor.type == lib.PAIR
+    assert monitor.type == zmq.PAIR
     assert socket.get_monitor_socket() is monitor
     monitor.close()
     again = socket.get_monitor_socket(addr="inproc://second")

@@ -90,7 +90,9 @@ def test_type_errors_are_pyzmqs(libzmq: pyzmq.Context[typing.Any], spec: OptionS
         try:
             options.set(spec.number, value)
         except (TypeError, OverflowError) as error:
-            return type(error).__name__, str(error) if isinstance(error, TypeError) else ""
+            # ours names the option as well
+            text = str(error).removesuffix(f" ({spec.name})")
+            return type(error).__name__, text if isinstance(error, TypeError) else ""
         except (pyzmq.ZMQError, zmq.ZMQError):
             pass
         return "", ""

@@ -68,11 +68,12 @@ class ContextState:
         return value
 
     def set(self, option: int, value: object) -> None:
-        if not isinstance(value, int):
-            raise TypeError(f"expected int, got: {value!r}")
-        if not INT_MIN <= value <= INT_MAX:
-            raise OverflowError(f"context option {option}: {value} does not fit a C int")
         spec = CONTEXT_OPTIONS.get(option)
+        name = spec.name if spec else f"context option {option}"
+        if not isinstance(value, int):
+            raise TypeError(f"expected int, got: {value!r} ({name})")
+        if not INT_MIN <= value <= INT_MAX:
+            raise OverflowError(f"{name}: {value} does not fit a C int")
         if option == ContextOption.THREAD_PRIORITY and value >= 0:
             return  # the setter's side of SOCKET_LIMIT; our threads keep their priority
         if spec is None or not spec.writable or value < spec.low:

@@ -169,17 +169,17 @@ class Options:
         spec = SOCKET_OPTIONS.get(number)
         if spec is not None and spec.is_bytes:
             if not isinstance(value, bytes):
-                raise TypeError(f"expected bytes, got: {value!r}")
+                raise TypeError(f"expected bytes, got: {value!r} ({spec.name})")
             self._require(spec, writable=True)
             _check_length(spec, value)
             if number in _TEXT_CHECKS:
                 _TEXT_CHECKS[number](spec, value)
             return value
+        name = spec.name if spec else f"option {number}"
         if not isinstance(value, int):
-            raise TypeError(f"expected int, got: {value!r}")
+            raise TypeError(f"expected int, got: {value!r} ({name})")
         wide = spec is not None and spec.kind in ("int64", "uint64")
         if not (INT64_MIN if wide else INT_MIN) <= value <= (INT64_MAX if wide else INT_MAX):
-            name = spec.name if spec else f"option {number}"
             raise OverflowError(f"{name}: {value} does not fit a C {'int64' if wide else 'int'}")
         if spec is None:
             raise _unknown(number)
