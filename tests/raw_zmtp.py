@@ -117,6 +117,12 @@ class RawPeer:
     def ping(self, context: bytes = b"", ttl: int = 0) -> None:
         self.send(command(b"PING", struct.pack(">H", ttl) + context))
 
+    def settle(self) -> None:
+        """Until the other side's socket itself, not only its handshake, has this connection."""
+        self.ping(b"settle")
+        while self.read_command() != (b"PONG", b"settle"):
+            pass
+
     def subscribe(self, topic: bytes) -> None:
         if self.minor:
             self.send(command(b"SUBSCRIBE", topic))

@@ -32,7 +32,7 @@ def router_and_dealer(
 ) -> tuple[Any, Any]:
     """Connected, and the router knows it."""
     router = sock("ROUTER", bind=endpoints.any(transport), **options)
-    dealer = sock("DEALER", routing_id=name, connect=last_endpoint(router))
+    dealer = sock("DEALER", routing_id=name, rcvbuf=8192, connect=last_endpoint(router))
     dealer.send(b"hello")
     assert router.recv_multipart() == [name, b"hello"]
     return router, dealer

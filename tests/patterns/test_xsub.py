@@ -82,6 +82,7 @@ def test_a_cancel_is_sent_at_the_last_only(sock: Any, raw_listener: Any) -> None
     xsub = sock("XSUB", connect=raw_listener.endpoint)
     wire = raw_listener.accept()
     wire.handshake(b"XPUB")
+    wire.settle()
     xsub.send(b"\x01t")
     xsub.send(b"\x01t")
     xsub.send(b"\x00t")
@@ -99,6 +100,7 @@ def test_verbose_unsubscribe_sends_every_cancel(sock: Any, raw_listener: Any) ->
     xsub = sock("XSUB", xsub_verbose_unsubscribe=1, connect=raw_listener.endpoint)
     wire = raw_listener.accept()
     wire.handshake(b"XPUB")
+    wire.settle()
     for body in (b"\x01t", b"\x01t", b"\x00t", b"\x00never", b"\x00t"):
         xsub.send(body)
     seen = [seen_as(wire) for _ in range(5)]
