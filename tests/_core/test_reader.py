@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests._core.wire import DEALER, PROTOCOL_ERROR, PULL, REQ, XPUB, Seen, Wire, expected, pattern
+from tests.fuzz import fuzz_scanner
 from tests.oracle.zmtp import Frame, encode_command, encode_frame, encode_message
 
 BIG = 16384  # bodies from here on go into memory of their own
@@ -295,3 +296,7 @@ class TestEnd:
             wire.peer.sendall(encode_message([b"more"]))
             assert wire.window.read() < 0
             assert wire.window.receive() == []
+
+
+def test_damaged_frames() -> None:
+    fuzz_scanner.run(3000)

@@ -67,8 +67,7 @@ cdef class WireWindow:
         p = sock_find(self.s, TOKEN)
         if p != NULL:
             if p.conn != NULL:
-                conn_fail(p.conn, 0)
-                conn_teardown(p.conn)
+                tear_down(p.conn)
             p = sock_find(self.s, TOKEN)
             if p != NULL:
                 pipe_abort(self.s, p)
@@ -123,13 +122,8 @@ cdef class WireWindow:
 
     def teardown(self):
         """As when the I/O thread sees a failed connection. The reason."""
-        cdef Conn* c = self.conn()
-        c.refs.fetch_add(1)
-        conn_fail(c, 0)
-        reason = c.failed.load(memory_order_seq_cst) - 1
-        conn_teardown(c)
+        cdef int reason = tear_down(self.conn())
         take_dirty(&self.e.io[0])
-        conn_unref(c)
         return reason
 
     def close_pipe(self):
@@ -205,6 +199,16 @@ cdef class WireWindow:
             total += c.cap + c.size
             c = c.next.load(memory_order_acquire)
         return total
+
+
+cdef int tear_down(Conn* c) noexcept:
+    cdef int reason
+    c.refs.fetch_add(1)                 # the I/O thread's, which keeps what it tears down
+    conn_fail(c, 0)
+    reason = c.failed.load(memory_order_seq_cst) - 1
+    conn_teardown(c)
+    conn_unref(c)
+    return reason
 
 
 cdef void take_dirty(IoThread* io) noexcept:

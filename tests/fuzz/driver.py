@@ -1,0 +1,89 @@
+"""What the fuzz targets share: the command line, the loop, and how inputs are damaged.
+
+Every target's input is two octets of set-up, then what the peer sends.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+SEED = 37
+
+Target = Callable[[bytes], None]
+
+
+def main(target: Target, corpus: list[bytes]) -> None:
+    """Fuzz for about as many seconds as the command line says: `[--seconds] N`, 10 without."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("at_most", nargs="?", type=float, default=10.0, metavar="SECONDS")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--seed", type=int, default=SEED)
+    chosen = parser.parse_args()
+    seconds = chosen.at_most if chosen.seconds is None else chosen.seconds
+    if importlib.util.find_spec("atheris"):
+        atheris = importlib.import_module("atheris")
+        atheris.instrument_all()
+        atheris.Setup([sys.argv[0], f"-max_total_time={int(seconds)}"], target)
+        atheris.Fuzz()
+        return
+    executions = 0
+    deadline = time.monotonic() + seconds
+    for data in mutations(corpus, chosen.seed):
+        report(target, data)
+        executions += 1
+        if time.monotonic() >= deadline:
+            break
+    print(f"{executions} executions, no finding")
+
+
+def run(target: Target, inputs: Iterable[bytes], executions: int) -> None:
+    """A fixed number of executions, for the test suite."""
+    for data in islice(inputs, executions):
+        report(target, data)
+
+
+def report(target: Target, data: bytes) -> None:
+    try:
+        target(data)
+    except BaseException:
+        print(f"input: {data.hex()}", file=sys.stderr)
+        raise
+
+
+def mutations(corpus: list[bytes], seed: int = SEED) -> Iterator[bytes]:
+    """An endless sequence of damaged inputs, the same for the same seed; the corpus comes first."""
+    rng = random.Random(seed)
+    yield from corpus
+    while True:
+        data = bytearray(rng.choice(corpus))
+        data[1] = rng.randrange(256)
+        for _ in range(rng.choice((1, 1, 2, 4, 8))):
+            _damage(data, rng, corpus)
+        yield bytes(data)
+
+
+def _damage(data: bytearray, rng: random.Random, inputs: list[bytes]) -> None:
+    """One change behind the set-up octets; sizes and names sit where most of it lands."""
+    at = rng.randrange(2, len(data)) if len(data) > 2 else 2
+    match rng.randrange(7):
+        case 0:
+            data[at : at + 1] = bytes((rng.randrange(256),))
+        case 1:
+            data[at : at + 1] = rng.choice((b"\0", b"\x01", b"\x7f", b"\x80", b"\xff"))
+        case 2:
+            data[at:at] = rng.randbytes(rng.choice((1, 2, 4, 8, 300)))
+        case 3:
+            del data[at : at + rng.choice((1, 2, 4, 8, 64))]
+        case 4:
+            del data[at:]
+        case 5:
+            other = rng.choice(inputs)
+            data[at:] = other[rng.randrange(2, len(other)) :]
+        case 6:
+            size = rng.choice((0, 1, 255, 256, 2**16, 2**31, 2**32 - 1, 2**63, 2**64 - 1))
+            data[at : at + 8] = size.to_bytes(8, "big")
