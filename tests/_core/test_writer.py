@@ -80,6 +80,11 @@ def test_any_order_of_sends_writes_and_cuts(actions: list[tuple[str, Any]], tiny
             streams[-1] += wire.drain()
             window.out_event()
         streams[-1] += wire.drain()
+        window.ping()  # idle is a boundary
+        window.write()
+        pings += 1
+        streams[-1] += wire.drain()
+        assert streams[-1].endswith(b"PING\x00\x00")
         shown, commands = messages_of(streams)
         assert shown == sent
         assert set(commands) <= {b"\x04PING\x00\x00"}

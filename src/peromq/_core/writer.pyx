@@ -148,12 +148,12 @@ cdef int write_once(Conn* c) noexcept nogil:
         ch = ch.next.load(memory_order_acquire)
         pos = 0
     if total + cmd == 0:
-        if ch != c.cur:                 # step over spent chunks
-            c.cur = ch
-            c.cpos = pos
-            if to_the_end:
-                credit_all(c, ch, p)
-        return 0
+        c.cur = ch                      # step over spent chunks
+        c.cpos = pos
+        if not to_the_end:
+            return 0
+        credit_all(c, ch, p)            # a body wholly written may be behind: this is a boundary
+        return 1 if c.cmd_len else 0
     memset(&m, 0, sizeof(m))            # a struct literal would leave the fields Cython does not know of as they are
     m.msg_iov = iov
     m.msg_iovlen = k
