@@ -127,7 +127,8 @@ cdef inline int flow_put(Flow* f, uint8_t flags, const uint8_t* data, size_t n) 
         if c == NULL:
             return -1
     d = put_header(c.data + c.wpos, flags, n)
-    memcpy(d, data, n)
+    if n:                            # an empty frame may come without memory
+        memcpy(d, data, n)
     c.wpos += <uint32_t>need
     f.open = flags & F_MORE
     return 0
