@@ -69,16 +69,20 @@ class InprocRegistry:
             del self._bound[name]
 
     def connect(self, name: str, socket: SocketState) -> SocketState | None:
-        """Pair a socket with the one that has the name, now or later; the binder if now."""
+        """Pair a socket with the one that has the name, now or later; the binder if now.
+
+        EADDRINUSE if CONNECT_ROUTING_ID names another peer of the socket already.
+        """
         with self._lock:
             core = socket.open_core()
             binder = self._bound.get(name)
             token = next(self._tokens)
+            peer_id = socket.options.connect_routing_id
             if binder is None:
-                far_end = core.inproc_connect(None, token)
+                far_end = core.inproc_connect(None, token, peer_id)
                 self._waiting.setdefault(name, []).append(_Waiting(token, far_end))
             else:
-                core.inproc_connect(binder.open_core(), token)
+                core.inproc_connect(binder.open_core(), token, peer_id)
                 binder.inproc.accepted.append(token)
             socket.inproc.connected.setdefault(name, []).append(token)
             return binder

@@ -36,8 +36,7 @@ CORE_INTS = frozenset(
 
 CORE_BYTES = frozenset(
     {
-        _O.ROUTING_ID, _O.CONNECT_ROUTING_ID, _O.XPUB_WELCOME_MSG, _O.HELLO_MSG,
-        _O.DISCONNECT_MSG, _O.HICCUP_MSG,
+        _O.ROUTING_ID, _O.XPUB_WELCOME_MSG, _O.HELLO_MSG, _O.DISCONNECT_MSG, _O.HICCUP_MSG,
     }
 )  # fmt: skip
 

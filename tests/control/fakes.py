@@ -93,7 +93,10 @@ class FakeSocket:
     def emit(self, event: int, value: int, endpoint: str) -> None:
         self._events.put((Event(event), value, endpoint))
 
-    def open_pipe(self, token: int) -> None:
+    def retire_pipe(self, token: int) -> None:
+        pass
+
+    def open_pipe(self, token: int, routing_id: bytes = b"") -> None:
         with self._lock:
             assert token not in self.pipes
             self.pipes[token] = Pipe()

@@ -1,7 +1,7 @@
 # An established connection's beginning and end. What happens between is in reader.pyx and writer.pyx.
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc
 
-from peromq._core.flow cimport KIND_BODY, flow_rollback
+from peromq._core.flow cimport KIND_BODY, chunk_unref, flow_rollback
 from peromq._core.notify cimport engine_post, post_event
 from peromq._core.reader cimport watch
 from peromq._core.sock cimport sock_process
@@ -29,7 +29,8 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.group = g
     c.token = p.token
     c.fd = fd
-    c.inq = p.inq
+    c.inq = p.raw if p.raw != NULL else p.inq
+    c.newest_only = p.raw != NULL
     c.outq = p.outq
     c.dpos = c.inq.tail.wpos
     c.keep_subs = s.type == T_PUB or s.type == T_XPUB
@@ -68,7 +69,7 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
     sys_close(c.fd)
     c.fd = -1
     if c.body != NULL:
-        free(c.body)
+        chunk_unref(c.body)
         c.body = NULL
     flow_rollback(c.inq)
     c.inq.open = 0

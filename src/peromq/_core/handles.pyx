@@ -3,9 +3,9 @@
 # code happens under a lock.
 cimport cython
 from cpython.buffer cimport PyBUF_CONTIG, PyBUF_CONTIG_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, PyObject
 from libc.errno cimport EADDRINUSE, EAGAIN, EINTR, EINVAL, ENOMEM, ENOTSOCK, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -15,22 +15,24 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
-from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, FrameRef, body_new, chunk_unref, pin_new
+from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport drain_releases, finished_tracker, frame_received, make_error
+from peromq._core.inproc cimport pair_adopt, pair_named, pair_new, pair_orphan
 from peromq._core.iothread cimport io_free, io_start, io_stop, lease_drop
 from peromq._core.notify cimport engine_post, io_mark_dirty, pipe_unref, post_event, sock_unref, wake_sock
-from peromq._core.patterns cimport can_recv, can_send, recv_done, recv_peek, send_frame
+from peromq._core.patterns cimport can_recv, can_send, pattern_left, recv_done, recv_peek, send_frame
 from peromq._core.proxy cimport proxy_run
 from peromq._core.pubsub cimport sub_subscribe, xpub_manual
-from peromq._core.routing cimport IN, array_remove
-from peromq._core.sock cimport (pair_adopt, pair_named, pipe_orphan, sock_drop_pipe, pipe_abort, pipe_close, pipe_new_pair, pipe_new_wire, router_take, sock_add_pipe,
-                                sock_attach, sock_close, sock_find, sock_flush, sock_new, sock_process, sock_state)
+from peromq._core.router cimport router_knows, router_name
+from peromq._core.routing cimport OUT, array_remove
+from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pending, sock_add_pipe, sock_attach, sock_close,
+                                sock_drop_pipe, sock_find, sock_flush, sock_has_peer, sock_new, sock_process, sock_state)
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, POLLERR, POLLIN, POLLOUT, POLLPRI, drain_fd, eventfd, now_ns,
                                  pollfd, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
                                  pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_count, trie_count
-from peromq._core.types cimport (DIRTY_LOOK, OK, S_CLOSED, S_TERM, T_PAIR, T_PUB, T_ROUTER, T_SUB, T_XPUB, WOULD_BLOCK, IoThread,
+from peromq._core.types cimport (DIRTY_LOOK, OK, S_CLOSED, S_TERM, EV_WRITE, T_PAIR, T_PUB, T_ROUTER, T_SUB, T_XPUB, WOULD_BLOCK, IoThread,
                                  Pipe)
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.wait cimport read_leased, wait_any, wait_readable
@@ -198,7 +200,7 @@ cdef class FarEnd:
 
     def __dealloc__(self):
         if self.p != NULL and not self.engine.forked:
-            pipe_orphan(self.p)
+            pair_orphan(self.p)
 
 
 # ---------------------------------------------------------------- helpers of the data calls
@@ -296,14 +298,39 @@ cdef bytes take_bytes(SocketCore self, FrameRef* fr):
             leave(self)
         return out
     c = fr.chunk
+    out = whole_object(c, fr)
+    if s.in_pipe != NULL and s.in_pipe.link == NULL and s.fq.n == 1:
+        offer(s.in_pipe.inq, fr.size)
     c.refs.fetch_add(1)
     recv_done(s, fr)
     leave(self)
     try:
-        out = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
+        if out is None:
+            out = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
     finally:
         chunk_unref(c)
     return out
+
+
+cdef bytes whole_object(Chunk* c, FrameRef* fr):
+    """The bytes object that the frame in sight is, to the octet: a sender's (inproc), or one that was offered to the reader. Or None."""
+    cdef PyObject* owner = <PyObject*>(c.pin.owner if c.pin != NULL else c.owner)
+    if owner == NULL or not PyBytes_CheckExact(<object>owner):
+        return None
+    if <const uint8_t*>PyBytes_AS_STRING(<object>owner) != fr.data or <size_t>PyBytes_GET_SIZE(<object>owner) != fr.size:
+        return None
+    return <bytes><object>owner
+
+
+cdef int offer(Flow* f, size_t size) except -1:
+    """The next message may well be as large as this one: let it be read into its final object."""
+    cdef object blank
+    if f.spare_body.load(memory_order_relaxed) != NULL:
+        return 0
+    blank = PyBytes_FromStringAndSize(NULL, size)
+    if body_offer(f, <uint8_t*>PyBytes_AS_STRING(blank), size, <void*>blank):
+        Py_INCREF(blank)
+    return 0
 
 
 cdef CFrame take_frame(SocketCore self, FrameRef* fr):
@@ -450,20 +477,38 @@ cdef class SocketCore:
 
     # ------------------------------------------------ control plane
 
-    def open_pipe(self, int64_t token):
-        """Connect side: the queue exists before the peer does."""
-        cdef Pipe* p
+    def open_pipe(self, int64_t token, bytes routing_id=b""):
+        """Connect side: the queue exists before the peer does. CONNECT_ROUTING_ID: so does his name; EADDRINUSE if it is taken."""
+        cdef Pipe* p = NULL
+        cdef int rc
         enter(self)
-        p = pipe_new_wire(self.s, token, 0)
-        if p != NULL:
+        rc = name_is_free(self.s, routing_id)
+        if rc == 0:
+            p = pipe_new_wire(self.s, token, 0)
+            if p == NULL:
+                rc = ENOMEM
+        if rc == 0:
+            if routing_id:
+                p.rid = new string(PyBytes_AS_STRING(routing_id), <size_t>PyBytes_GET_SIZE(routing_id))
             sock_add_pipe(self.s, p)
         leave(self)
-        if p == NULL:
-            raise MemoryError
+        if rc != 0:
+            raise make_error(rc)
+
+    def retire_pipe(self, int64_t token):
+        """Send nothing more there; close_pipe or abort_pipe will follow."""
+        cdef Pipe* p
+        pthread_mutex_lock(&self.s.lock)
+        sock_process(self.s)
+        p = sock_find(self.s, token)
+        if p != NULL:
+            array_remove(&self.s.lb, p, OUT)
+            pattern_left(self.s, p)
+        pthread_mutex_unlock(&self.s.lock)
 
     def attach(self, int64_t token, int fd, bytes leftover, *, bytes routing_id, str peer_type, int minor, bint bound,
                dict properties, int thread=-1):
-        """A handshake is done. 0 (fd is ours now) or an errno: EADDRINUSE duplicate routing id, EAGAIN PAIR has a peer, ENOTSOCK closed."""
+        """A handshake is done. 0 (fd is ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed."""
         cdef Sock* s = self.s
         cdef Pipe* p
         cdef Chunk* pin
@@ -475,7 +520,7 @@ cdef class SocketCore:
         p = sock_find(s, token)
         if s.state.load(memory_order_relaxed) & S_CLOSED and p == NULL:
             rc = ENOTSOCK
-        elif s.type == T_PAIR and has_peer(s, p):
+        elif s.type == T_PAIR and sock_has_peer(s, p):
             rc = EAGAIN
         elif p == NULL:
             p = pipe_new_wire(s, token, bound)
@@ -483,12 +528,12 @@ cdef class SocketCore:
                 rc = ENOMEM
             else:
                 fresh = True
-        if rc == 0 and s.type == T_ROUTER:
-            rc = router_take(s, p, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
         if rc == 0:
+            p.minor = minor
+            if s.type == T_ROUTER:
+                router_name(s, p, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
             if fresh:
                 sock_add_pipe(s, p)
-            p.minor = minor
             pin = pin_new(<void*>properties, &self.engine.e.releases)
             if pin != NULL:
                 Py_INCREF(properties)
@@ -547,7 +592,7 @@ cdef class SocketCore:
         cdef bint pending
         pthread_mutex_lock(&self.s.lock)
         p = sock_find(self.s, token)
-        pending = p != NULL and p.outq.produced.load(memory_order_relaxed) != p.outq.read.load(memory_order_relaxed)
+        pending = p != NULL and pipe_pending(p)
         pthread_mutex_unlock(&self.s.lock)
         return pending
 
@@ -574,14 +619,9 @@ cdef class SocketCore:
             raise make_error(EINVAL)
 
     def set_core_bytes(self, int option, bytes value):
-        cdef string* text
+        cdef string text = string(PyBytes_AS_STRING(value), <size_t>PyBytes_GET_SIZE(value))
         enter(self)
-        if option == 5:                                        # ROUTING_ID
-            self.s.my_rid.assign(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-        elif option == 72:                                     # XPUB_WELCOME_MSG
-            if self.s.welcome == NULL:
-                self.s.welcome = new string()
-            self.s.welcome.assign(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+        set_bytes(self.s, option, &text)
         leave(self)
 
     def subscribe_core(self, bytes topic):
@@ -602,20 +642,30 @@ cdef class SocketCore:
         leave(self)
         return n
 
-    def inproc_connect(self, SocketCore other, int64_t token):
-        """Pair with `other`, or with whoever adopts the far end that is returned when there is no other yet."""
+    def inproc_connect(self, SocketCore other, int64_t token, bytes routing_id=b""):
+        """Pair with `other`, or with whoever adopts the far end that is returned when there is no other yet.
+
+        routing_id: CONNECT_ROUTING_ID. EADDRINUSE if it is taken.
+        """
         cdef Pipe* near = NULL
         cdef Pipe* far = NULL
         cdef FarEnd end
+        cdef string name = string(PyBytes_AS_STRING(routing_id), <size_t>PyBytes_GET_SIZE(routing_id))
+        cdef int rc
+        if other is not None and name.empty():
+            enter(other)
+            name.assign(other.s.my_rid[0])
+            leave(other)
         enter(self)
-        cdef int rc = pipe_new_pair(self.s, other.s if other is not None else NULL, token, &near, &far)
+        rc = name_is_free(self.s, routing_id)
+        if rc == 0 and pair_new(self.s, other.s if other is not None else NULL, token, &near, &far) < 0:
+            rc = ENOMEM
         if rc == 0:
-            if other is not None:
-                near.rid = new string(other.s.my_rid[0])
+            near.rid = new string(name)
             sock_add_pipe(self.s, near)
         leave(self)
         if rc != 0:
-            raise MemoryError
+            raise make_error(rc)
         if other is None:
             end = FarEnd()
             end.p = far
@@ -628,17 +678,22 @@ cdef class SocketCore:
 
     def inproc_adopt(self, FarEnd far_end, int64_t token):
         """The binder takes a far end made before it existed."""
-        cdef Pipe* p
-        enter(self)
-        p = far_end.p
-        far_end.p = NULL
+        cdef Pipe* p = far_end.p
+        cdef string name
         if p == NULL:
-            leave(self)
             return
-        pair_adopt(p, self.s, token)
-        sock_add_pipe(self.s, p)
+        enter(self)
+        name.assign(self.s.my_rid[0])
+        cdef int rc = pair_adopt(p, self.s, token)
+        if rc == 0:
+            far_end.p = NULL
+            p.refs.fetch_add(1)
+            sock_add_pipe(self.s, p)
         leave(self)
-        pair_named(p)
+        if rc != 0:
+            raise MemoryError
+        pair_named(p, &name)
+        pipe_unref(p)
 
     # ------------------------------------------------ state
 
@@ -852,13 +907,12 @@ cdef object _again():
 
 
 
-cdef bint has_peer(Sock* s, Pipe* mine) noexcept nogil:
-    """PAIR: is there another peer already?"""
-    cdef size_t i
-    for i in range(s.pipes.size()):
-        if s.pipes[0][i] != mine and not s.pipes[0][i].ended:
-            return True
-    return False
+cdef int name_is_free(Sock* s, bytes routing_id):
+    """Can a ROUTER give its next peer this name? 0 or EADDRINUSE."""
+    if routing_id and s.type == T_ROUTER:
+        if router_knows(s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id)):
+            return EADDRINUSE
+    return 0
 
 
 cdef object subscribe(SocketCore self, bytes topic, bint on):
@@ -867,7 +921,7 @@ cdef object subscribe(SocketCore self, bytes topic, bint on):
     cdef int rc = OK
     enter(self)
     if s.topics != NULL:
-        sub_subscribe(s, data, PyBytes_GET_SIZE(topic), on)
+        rc = sub_subscribe(s, data, PyBytes_GET_SIZE(topic), on)
     elif s.type == T_XPUB and s.manual:
         rc = xpub_manual(s, data, PyBytes_GET_SIZE(topic), on)
     else:
@@ -917,21 +971,49 @@ cdef int poll_now(SocketCore self, int wanted) except -1:
     return found
 
 
-cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
+cdef void set_marks(Sock* s) noexcept nogil:
+    """SNDHWM, RCVHWM on the pipes there are."""
     cdef size_t i
+    cdef Pipe* p
+    for i in range(s.pipes.size()):
+        p = s.pipes[0][i]
+        if p.link != NULL:
+            continue
+        if not p.conflate:
+            p.outq.hwm.store(s.sndhwm)
+            if p.outq.blocked.exchange(0):
+                post_event(p, EV_WRITE)
+        if p.raw == NULL:
+            p.inq.hwm.store(s.rcvhwm)
+
+
+cdef void set_text(string** kept, const string* value) noexcept nogil:
+    if kept[0] == NULL:
+        kept[0] = new string()
+    kept[0].assign(value[0])
+
+
+cdef void set_bytes(Sock* s, int option, const string* value) noexcept nogil:
+    if option == 5:
+        set_text(&s.my_rid, value)
+    elif option == 72:
+        set_text(&s.welcome, value)
+    elif option == 110:
+        set_text(&s.hello, value)
+    elif option == 111:
+        set_text(&s.farewell, value)
+    elif option == 114:
+        set_text(&s.hiccup, value)
+
+
+cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
     cdef int v = <int>value
-    if option == 23:                                            # SNDHWM, RCVHWM: also on the pipes there are
+    if option == 23:
         s.sndhwm = v
-        for i in range(s.pipes.size()):
-            if s.pipes[0][i].link == NULL:
-                s.pipes[0][i].outq.hwm.store(v)
-                if s.pipes[0][i].outq.blocked.exchange(0):
-                    post_event(s.pipes[0][i], 2)
+        set_marks(s)
     elif option == 24:
         s.rcvhwm = v
-        for i in range(s.pipes.size()):
-            if s.pipes[0][i].link == NULL:
-                s.pipes[0][i].inq.hwm.store(v)
+        set_marks(s)
     elif option == 27:
         s.rcvtimeo = v
     elif option == 28:
@@ -944,6 +1026,8 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.handover = v
     elif option == 54:
         s.conflate = v
+        if v:
+            s.plain_out = 0                                     # for good: pipes made now stay as they are
     elif option == 22:
         s.max_size = value
     elif option == 75:
@@ -959,8 +1043,10 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.verboser = v
     elif option == 69:
         s.nodrop = v
-    elif option == 71 or option == 98:
+    elif option == 71:
         s.manual = v
+    elif option == 98:
+        s.manual = s.last_value = v
     elif option == 74:
         s.invert = v
     elif option == 52:
@@ -972,7 +1058,7 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
     elif option == 108:
         s.only_first = v
     elif option == 97:
-        pass                                                    # ROUTER_NOTIFY
+        s.notify = v
     elif option == 115:
         s.verbose_unsub = v
     elif option == 39:

@@ -122,7 +122,7 @@ cdef void conn_unref(Conn* c) noexcept nogil:
     if c.fd >= 0:
         sys_close(c.fd)
     if c.body != NULL:
-        free(c.body)
+        chunk_unref(c.body)
     c.io.load.fetch_sub(1)
     pthread_mutex_destroy(&c.rlock)
     pthread_mutex_destroy(&c.wlock)
@@ -135,6 +135,10 @@ cdef void pipe_unref(Pipe* p) noexcept nogil:
     if p.refs.fetch_sub(1, memory_order_seq_cst) != 1:
         return
     s = p.sock
+    if p.raw != NULL:
+        flow_unref(p.inq)       # that one was the application's alone
+        flow_unref(p.inq)
+        p.inq = p.raw
     flow_unref(p.inq)
     flow_unref(p.outq)
     if p.link == NULL:
@@ -179,6 +183,12 @@ cdef void sock_unref(Sock* s) noexcept nogil:
         topics_free(s.topics)
     if s.welcome != NULL:
         del s.welcome
+    if s.hello != NULL:
+        del s.hello
+    if s.farewell != NULL:
+        del s.farewell
+    if s.hiccup != NULL:
+        del s.hiccup
     if s.my_rid != NULL:
         del s.my_rid
     del s.notice_from

@@ -1,31 +1,25 @@
-# The socket patterns of RFC 28, 30 and 31: REQ, REP, DEALER, ROUTER, PUSH, PULL, PAIR. Publish-subscribe is in pubsub.pyx.
+# The socket patterns of RFC 28, 30 and 31. Here: what all of them share, PUSH, PULL, DEALER and PAIR, and who does what for which
+# type. The others are in reqrep.pyx, router.pyx and pubsub.pyx.
 #
 # Seen from here a peer is a pipe: frames can be put into it and peeked from it. No descriptors, no bytes on the wire, no waiting:
 # what cannot be done now returns WOULD_BLOCK. Everything runs under the socket's lock. Errors are errno values, pyzmq's.
-from libc.errno cimport EHOSTUNREACH, EINVAL, ENOMEM
+from libc.errno cimport ENOMEM
 from libc.stdint cimport uint32_t
-from libc.string cimport memcmp, memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
-from peromq._core.flow cimport (BIG, F_LONG, F_MORE, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek,
-                                flow_put, flow_put_body, flow_rollback, get_size8, put_header)
-from peromq._core.notify cimport io_mark_dirty
-from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_hiccup, sub_joined, sub_peek, xpub_done,
-                                  untarget, xpub_peek, xsub_send)
-from peromq._core.routing cimport IN, array_deactivate, array_turn
+from peromq._core.flow cimport (BIG, F_MORE, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
+                                flow_put_body, flow_rollback)
+from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
+                                  untarget, xpub_done, xpub_peek, xsub_send)
+from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
+from peromq._core.requeue cimport KEEP_SUBS, conflate_in, conflate_out, flow_give_back, flow_keep_last, flow_take
+from peromq._core.router cimport (router_done, router_expect, router_farewell, router_joined, router_left, router_peek,
+                                  router_send, router_writable)
+from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
-from peromq._core.types cimport (DIRTY_LOOK, OK, T_DEALER, T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB,
-                                 T_XPUB, T_XSUB, WOULD_BLOCK)
-
-cdef extern from *:
-    """
-    #define PEROMQ_EFSM 156384763
-    #define PEROMQ_ENOTSUP 95
-    """
-    enum:
-        EFSM "PEROMQ_EFSM"
-        ENOTSUP "PEROMQ_ENOTSUP"
+from peromq._core.types cimport (OK, T_DEALER, T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB,
+                                 WOULD_BLOCK)
 
 
 # ---------------------------------------------------------------- fair queue and load balancer
@@ -127,13 +121,6 @@ cdef int put_or_fail(Sock* s, Pipe* p, const uint8_t* data, size_t n, bint more,
     return OK
 
 
-cdef inline int swallow(Sock* s, bint more) noexcept nogil:
-    """A frame of a message that goes nowhere."""
-    s.out_more = more
-    s.out_drop = more
-    return OK
-
-
 cdef int lb_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     """PUSH, DEALER, PAIR: the whole message to the next peer with room."""
     cdef Pipe* p
@@ -144,222 +131,13 @@ cdef int lb_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) 
         s.out_pipe = lb_pick(s)
         if s.out_pipe == NULL:
             return WOULD_BLOCK
+        if s.out_pipe.conflate:
+            conflate_out(s.out_pipe)
     p = s.out_pipe
     rc = put_or_fail(s, p, data, n, more, pin)
     if not more:
         array_turn(&s.lb)
     return rc
-
-
-# ---------------------------------------------------------------- REQ (RFC 28)
-
-cdef int req_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
-    cdef Pipe* p
-    cdef FrameRef old
-    if s.out_drop:
-        if not more:
-            s.awaiting = 1
-        return swallow(s, more)
-    if not s.out_more:
-        if s.awaiting and not s.relaxed:
-            return EFSM
-        p = lb_pick(s)
-        if p == NULL:
-            return WOULD_BLOCK
-        s.in_more = 0 if s.in_pipe == NULL else s.in_more
-        while fq_peek(s, &old) == OK:       # late replies to earlier requests
-            fq_skip_message(s, &old)
-        s.awaiting = 0
-        s.phase = 0
-        s.out_pipe = p
-        s.reply_pipe = p
-        if s.correlate:
-            s.request_id += 1
-            if put(p, F_MORE, <uint8_t*>&s.request_id, 4, NULL) < 0:
-                flow_rollback(p.outq)
-                return ENOMEM
-        if put(p, F_MORE, NULL, 0, NULL) < 0:
-            flow_rollback(p.outq)
-            return ENOMEM
-    if not more:
-        s.awaiting = 1
-        array_turn(&s.lb)
-    return put_or_fail(s, s.out_pipe, data, n, more, pin)
-
-
-cdef int req_peek(Sock* s, FrameRef* fr) noexcept nogil:
-    """Only the reply of the peer that has the request is accepted; all else is dropped."""
-    if not s.awaiting or s.out_more:
-        return EFSM
-    while s.phase == 0:
-        if fq_peek(s, fr) != OK:
-            return WOULD_BLOCK
-        if s.reply_pipe != NULL and s.in_pipe != s.reply_pipe:
-            fq_skip_message(s, fr)
-            continue
-        if s.correlate:
-            if not (fr.flags & F_MORE and fr.size == 4 and memcmp(fr.data, &s.request_id, 4) == 0):
-                fq_skip_message(s, fr)
-                continue
-            fq_done(s, fr)
-            fq_peek(s, fr)
-        if not (fr.flags & F_MORE and fr.size == 0):
-            fq_skip_message(s, fr)
-            continue
-        fq_done(s, fr)
-        s.phase = 1
-    return fq_peek(s, fr)
-
-
-cdef void req_done(Sock* s, FrameRef* fr) noexcept nogil:
-    fq_done(s, fr)
-    if not s.in_more:
-        s.awaiting = 0
-        s.phase = 0
-
-
-# ---------------------------------------------------------------- REP (RFC 28)
-
-cdef int rep_peek(Sock* s, FrameRef* fr) noexcept nogil:
-    """Strip and remember the envelope: all frames up to and with the first empty one."""
-    cdef uint8_t head[9]
-    cdef uint8_t* e
-    if s.awaiting:
-        return EFSM
-    while s.phase == 0:
-        if fq_peek(s, fr) != OK:
-            return WOULD_BLOCK
-        s.envelope.clear()
-        while fr.flags & F_MORE:
-            e = put_header(head, F_MORE, fr.size)
-            s.envelope.insert(s.envelope.end(), &head[0], e)
-            s.envelope.insert(s.envelope.end(), <uint8_t*>fr.data, <uint8_t*>fr.data + fr.size)
-            if fr.size == 0:
-                s.phase = 1
-                s.reply_pipe = s.in_pipe
-                fq_done(s, fr)
-                break
-            fq_done(s, fr)
-            fq_peek(s, fr)
-        if s.phase == 0:
-            fq_skip_message(s, fr)          # no delimiter: discarded
-    return fq_peek(s, fr)
-
-
-cdef void rep_done(Sock* s, FrameRef* fr) noexcept nogil:
-    fq_done(s, fr)
-    if not s.in_more:
-        s.awaiting = 1
-        s.phase = 0
-
-
-cdef int rep_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
-    cdef Pipe* p = s.reply_pipe
-    cdef const uint8_t* d
-    cdef size_t i = 0
-    cdef size_t size
-    if not s.awaiting:
-        return EFSM
-    if s.out_drop or (not s.out_more and (p == NULL or p.ended or p.closing or not pipe_writable(p))):
-        # RFC 28: a reply whose requester is gone is silently dropped
-        if not more:
-            s.awaiting = 0
-        return swallow(s, more)
-    if not s.out_more:
-        while i < s.envelope.size():
-            d = s.envelope.data() + i
-            size = get_size8(d + 1) if d[0] & F_LONG else d[1]
-            i += 9 if d[0] & F_LONG else 2
-            if put(p, F_MORE, s.envelope.data() + i, size, NULL) < 0:
-                flow_rollback(p.outq)
-                return ENOMEM
-            i += size
-        s.out_pipe = p
-    if not more:
-        s.awaiting = 0
-        s.reply_pipe = NULL
-    return put_or_fail(s, s.out_pipe, data, n, more, pin)
-
-
-# ---------------------------------------------------------------- ROUTER (RFC 28)
-
-cdef int router_peek(Sock* s, FrameRef* fr) noexcept nogil:
-    cdef int rc
-    if s.rid_sent:
-        flow_peek(s.in_pipe.inq, fr)        # the body belongs to the id, whoever's turn it is meanwhile
-        return OK
-    rc = fq_peek(s, fr)
-    if rc != OK:
-        return rc
-    fr.data = <const uint8_t*>s.in_pipe.rid.data()
-    fr.size = s.in_pipe.rid.size()
-    fr.flags = F_MORE
-    fr.chunk = NULL
-    return OK
-
-
-cdef void router_done(Sock* s, FrameRef* fr) noexcept nogil:
-    if not s.rid_sent:
-        s.rid_sent = 1
-        return
-    fq_done(s, fr)
-    if not s.in_more:
-        s.rid_sent = 0
-
-
-cdef Pipe* router_find(Sock* s, const uint8_t* rid, size_t n) noexcept nogil:
-    cdef string key = string(<const char*>rid, n)
-    it = s.by_rid.find(key)
-    if it == s.by_rid.end():
-        return NULL
-    return s.by_rid[0][key]
-
-
-cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
-    cdef Pipe* p
-    if s.out_drop:
-        return swallow(s, more)
-    if s.out_more:
-        return put_or_fail(s, s.out_pipe, data, n, more, pin)
-    if s.ev_any.load(memory_order_seq_cst):
-        sock_process(s)
-    p = router_find(s, data, n)
-    if p == NULL or p.ended or p.closing:
-        if s.mandatory:
-            return EHOSTUNREACH
-        return swallow(s, more)
-    if not pipe_writable(p):
-        if s.mandatory:
-            return WOULD_BLOCK
-        return swallow(s, more)
-    if not more:
-        return OK                           # a routing id alone goes nowhere
-    s.out_pipe = p
-    s.out_more = 1
-    return OK
-
-
-cdef void router_name(Sock* s, Pipe* p) noexcept nogil:
-    """Enter p under its routing id; an anonymous peer gets 0x00 and a counter (RFC 28: ids that begin with 0 are ours)."""
-    cdef char auto[5]
-    cdef uint32_t k
-    if p.rid == NULL:
-        p.rid = new string()
-    if p.rid.empty():
-        s.next_rid += 1
-        k = s.next_rid
-        auto[0] = 0
-        auto[1] = <char>(k >> 24)
-        auto[2] = <char>(k >> 16)
-        auto[3] = <char>(k >> 8)
-        auto[4] = <char>k
-        p.rid.assign(auto, 5)
-    s.by_rid[0][p.rid[0]] = p
-
-
-cdef void router_left(Sock* s, Pipe* p) noexcept nogil:
-    if p.rid != NULL and s.by_rid.count(p.rid[0]) and s.by_rid[0][p.rid[0]] == p:
-        s.by_rid.erase(p.rid[0])
 
 
 # ---------------------------------------------------------------- one door per verb
@@ -419,7 +197,6 @@ cdef bint can_recv(Sock* s) noexcept nogil:
 
 
 cdef bint can_send(Sock* s) noexcept nogil:
-    cdef size_t i
     if s.ev_any.load(memory_order_seq_cst):
         sock_process(s)
     if s.out_more:
@@ -430,27 +207,70 @@ cdef bint can_send(Sock* s) noexcept nogil:
         return (not s.awaiting or s.relaxed) and lb_pick(s) != NULL
     if s.type == T_REP:
         return s.awaiting
-    if s.type == T_ROUTER and s.mandatory:
-        for i in range(s.pipes.size()):
-            if s.pipes[0][i].rid != NULL and pipe_writable(s.pipes[0][i]):
-                return True
-        return False
-    return s.type == T_ROUTER or s.type == T_PUB or s.type == T_XPUB or s.type == T_XSUB
+    if s.type == T_ROUTER:
+        return router_writable(s)
+    return s.type == T_PUB or s.type == T_XPUB or s.type == T_XSUB
 
 
 # ---------------------------------------------------------------- peers come and go
 
+cdef void greet(Sock* s, Pipe* p) noexcept nogil:
+    """PROBE_ROUTER, HELLO_MSG: the first messages on each new connection."""
+    if s.probe and (s.type == T_ROUTER or s.type == T_DEALER or s.type == T_REQ) and put(p, 0, NULL, 0, NULL) == 0:
+        commit(s, p)
+    if s.hello != NULL and (s.type == T_ROUTER or s.type == T_DEALER):
+        if put(p, 0, <const uint8_t*>s.hello.data(), s.hello.size(), NULL) == 0:
+            commit(s, p)
+
+
+cdef void pattern_added(Sock* s, Pipe* p) noexcept nogil:
+    """p is new. Its peer may not be there yet."""
+    if p.link != NULL:
+        greet(s, p)
+    if s.type == T_SUB or s.type == T_XSUB:
+        sub_added(s, p)
+    elif s.type == T_ROUTER:
+        router_expect(s, p)
+
+
+cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
+    """A handshake is done (again), and the connection knows nothing of p's queue yet: what must go first, or look different?"""
+    cdef Flow* old
+    if s.topics != NULL:
+        if p.minor == 0:
+            sub_translate(p)
+    elif s.probe or s.hello != NULL or p.conflate:
+        old = flow_take(p.outq)
+        if old == NULL:
+            return
+        if p.conflate:
+            flow_keep_last(old)
+            p.newest_at = NULL
+        greet(s, p)
+        flow_give_back(p.outq, old, KEEP_SUBS)
+
+
 cdef void pattern_joined(Sock* s, Pipe* p) noexcept nogil:
     """p can be talked to: a handshake is done (again), or an inproc peer is there."""
     if s.type == T_ROUTER:
-        router_name(s, p)
+        router_joined(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_joined(s, p)
-    elif s.type == T_SUB or s.type == T_XSUB:
-        sub_joined(s, p)
-    if s.probe and (s.type == T_ROUTER or s.type == T_DEALER or s.type == T_REQ) and p.outq.open == 0:
-        put(p, 0, NULL, 0, NULL)
-        commit(s, p)
+
+
+cdef void deliver(Sock* s, Pipe* p, const string* text) noexcept nogil:
+    """A message of our own behind all that p has sent. Only when nobody else produces into that queue any more."""
+    cdef const uint8_t* data = <const uint8_t*>text.data() if text != NULL else NULL
+    cdef size_t n = text.size() if text != NULL else 0
+    if (flow_put(p.inq, 0, data, n) if n < BIG else flow_put_body(p.inq, 0, data, n, NULL)) == 0:
+        flow_commit(p.inq)
+        array_activate(&s.fq, p, IN)
+
+
+cdef void pattern_ended(Sock* s, Pipe* p) noexcept nogil:
+    """The peer went, for good."""
+    if s.type == T_ROUTER:
+        router_farewell(s, p)
 
 
 cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
@@ -476,20 +296,22 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
 
 
 cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
-    """The connection of a pipe that stays is gone."""
+    """The connection of a pipe that stays is gone. What is queued waits for the next, but for subscriptions, which are said anew."""
     if s.type == T_ROUTER:
-        router_left(s, p)
-    elif s.type == T_PUB or s.type == T_XPUB:
-        pub_left(s, p)
+        router_farewell(s, p)
     elif s.type == T_SUB or s.type == T_XSUB:
         untarget(s, p)
         sub_hiccup(s, p)
+    elif s.type == T_DEALER and s.hiccup != NULL:
+        deliver(s, p, s.hiccup)
 
 
 cdef void pattern_input(Sock* s, Pipe* p) noexcept nogil:
     """Input that is not for the application's recv, or not only."""
     cdef FrameRef fr
-    if s.type == T_PUB or s.type == T_XPUB:
+    if p.raw != NULL:
+        conflate_in(s, p)
+    elif s.type == T_PUB or s.type == T_XPUB:
         pub_input(s, p)
     elif s.type == T_PUSH:
         while pipe_peek(p, &fr):            # a PULL has nothing to say; do not let it fill our memory

@@ -8,15 +8,17 @@ from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from libcpp.string cimport string
 
-from peromq._core.flow cimport (F_COMMAND, F_MORE, flow_clear, flow_credit_due, flow_next, flow_rollback)
-from peromq._core.patterns cimport commit, fq_done, fq_peek, pipe_peek, put
+from peromq._core.flow cimport F_COMMAND, F_MORE, Flow, flow_clear, flow_credit_due, flow_next, flow_rollback
+from peromq._core.patterns cimport commit, fq_peek, fq_skip_message, pipe_peek, put
+from peromq._core.requeue cimport DROP_SUBS, SUBS_AS_MESSAGES, conflate_out, flow_give_back, flow_take
 from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
-from peromq._core.trie cimport (topics_add, topics_each, topics_match, topics_remove, trie_add, trie_match, trie_remove,
-                                trie_remove_subscriber)
-from peromq._core.types cimport OK, T_PUB, T_SUB, T_XPUB, WOULD_BLOCK
+from peromq._core.trie cimport (topics_add, topics_count, topics_each, topics_match, topics_remove, trie_add, trie_match,
+                                trie_remove, trie_remove_subscriber)
+from peromq._core.types cimport OK, T_SUB, T_XPUB, WOULD_BLOCK
 
 cdef enum:
     LAST_OF_TOPIC = 2        # trie_add, trie_remove: first, last subscriber of the topic
+    MANY = 1000              # messages queued for a publisher that is not there, after which something is done about it
 
 
 # ---------------------------------------------------------------- publishers: sending
@@ -36,6 +38,11 @@ cdef void match(Sock* s, const uint8_t* data, size_t n) noexcept nogil:
     s.mark += 1
     s.targets.clear()
     trie_match(s.trie, data, n, add_target, s)
+    if s.newcomer != NULL:
+        s.targets.clear()
+        if s.newcomer.mark == s.mark:
+            s.targets.push_back(s.newcomer)
+        return
     if not s.invert:
         return
     s.targets.clear()
@@ -75,6 +82,10 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
                 return WOULD_BLOCK
             s.targets[0][i] = s.targets.back()
             s.targets.pop_back()
+        s.newcomer = NULL
+        for i in range(s.targets.size()):
+            if s.targets[0][i].conflate:
+                conflate_out(s.targets[0][i])
     i = 0
     while i < s.targets.size():
         p = s.targets[0][i]
@@ -105,44 +116,56 @@ cdef void notice(Sock* s, Pipe* p, const uint8_t* data, size_t n, int first, bin
     s.notice_from.push_back(p)
 
 
-cdef void subscription(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n) noexcept nogil:
+cdef void subscription(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n, bint more) noexcept nogil:
     cdef int rc
-    if s.manual:
+    if s.manual and s.type == T_XPUB:
         # the application decides; it is told of everything
         if on:
             trie_add(s.asked, p, topic, n)
         else:
             trie_remove(s.asked, p, topic, n)
-        notice(s, p, topic, n, on, False)
+        notice(s, p, topic, n, on, more)
         return
     if on:
         rc = trie_add(s.trie, p, topic, n)
         if rc == LAST_OF_TOPIC or s.verbose or s.verboser:
-            notice(s, p, topic, n, 1, False)
+            notice(s, p, topic, n, 1, more)
     else:
         rc = trie_remove(s.trie, p, topic, n)
         if rc == LAST_OF_TOPIC or s.verboser or rc == 0:
-            notice(s, p, topic, n, 0, False)
+            notice(s, p, topic, n, 0, more)
+
+
+cdef bint in_user_message(Sock* s, Pipe* p) noexcept nogil:
+    """Is the last notice a frame of the message that p's next frame belongs to?"""
+    return p.in_message and not s.notice_more.empty() and s.notice_more.back()
 
 
 cdef void pub_input(Sock* s, Pipe* p) noexcept nogil:
-    """Take in all that p said: SUBSCRIBE and CANCEL commands (ZMTP 3.1), 01/00 messages (before), user messages (XPUB)."""
+    """Take in all that p said: SUBSCRIBE and CANCEL commands (ZMTP 3.1), 01/00 messages (before), user messages (XPUB).
+
+    Unless ONLY_FIRST_SUBSCRIBE, later frames of a user message may be subscriptions as well. They stay in their places.
+    """
     cdef FrameRef fr
-    cdef bint more
+    cdef bint more, sub, inside
     while pipe_peek(p, &fr):
         more = fr.flags & F_MORE
-        if fr.flags & F_COMMAND:
-            if fr.data[0] == 9:
-                subscription(s, p, True, fr.data + 10, fr.size - 10)
-            else:
-                subscription(s, p, False, fr.data + 7, fr.size - 7)
-        elif fr.size > 0 and fr.data[0] <= 1 and (not p.in_message or not (s.only_first or p.in_user)):
-            if not p.in_message:
-                p.in_user = 0
-            subscription(s, p, fr.data[0], fr.data + 1, fr.size - 1)
-        else:
-            p.in_user = 1
+        sub = fr.flags & F_COMMAND or (fr.size > 0 and fr.data[0] <= 1)
+        if not p.in_message:
+            p.in_user = not sub
+        elif p.in_user and s.only_first:
+            sub = False
+        inside = in_user_message(s, p)
+        if not sub:
             notice(s, p, fr.data, fr.size, -1, more)
+        elif not fr.flags & F_COMMAND:
+            subscription(s, p, fr.data[0], fr.data + 1, fr.size - 1, inside and more)
+        elif fr.data[0] == 9:
+            subscription(s, p, True, fr.data + 10, fr.size - 10, inside and more)
+        else:
+            subscription(s, p, False, fr.data + 7, fr.size - 7, inside and more)
+        if not more and in_user_message(s, p):
+            s.notice_more[0][s.notice_more.size() - 1] = 0      # its last frame was a subscription nobody is told of
         p.in_message = more
         flow_next(p.inq, &fr)
         if flow_credit_due(p.inq):
@@ -179,6 +202,8 @@ cdef void pub_left(Sock* s, Pipe* p) noexcept nogil:
             s.notice_from[0][i] = NULL
     if s.last_sub == p:
         s.last_sub = NULL
+    if s.newcomer == p:
+        s.newcomer = NULL
 
 
 cdef int xpub_peek(Sock* s, FrameRef* fr) noexcept nogil:
@@ -190,6 +215,7 @@ cdef int xpub_peek(Sock* s, FrameRef* fr) noexcept nogil:
     fr.size = s.notices.front().size()
     fr.flags = F_MORE if s.notice_more.front() else 0
     fr.chunk = NULL
+    s.in_pipe = s.notice_from.front()       # for the properties of its handshake
     return OK
 
 
@@ -204,34 +230,41 @@ cdef int xpub_manual(Sock* s, const uint8_t* topic, size_t n, bint on) noexcept 
     """XPUB_MANUAL: subscribe the peer whose request was received last, to whatever the application likes."""
     if s.last_sub == NULL:
         return OK
-    if on:
-        return OK if trie_add(s.trie, s.last_sub, topic, n) >= 0 else ENOMEM
-    trie_remove(s.trie, s.last_sub, topic, n)
+    if not on:
+        trie_remove(s.trie, s.last_sub, topic, n)
+        return OK
+    if trie_add(s.trie, s.last_sub, topic, n) < 0:
+        return ENOMEM
+    if s.last_value:
+        s.newcomer = s.last_sub
     return OK
 
 
 # ---------------------------------------------------------------- subscribers
 
-cdef void say(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n) noexcept nogil:
+cdef int say(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n) noexcept nogil:
     """Put a subscription on its way. It counts against no high-water mark: losing one silently helps nobody."""
     cdef uint8_t stack[256]
     cdef uint8_t* d = stack
     cdef size_t k
+    cdef int rc
     if n + 10 > sizeof(stack):
         d = <uint8_t*>malloc(n + 10)
         if d == NULL:
-            return
-    if p.link == NULL and p.minor >= 1:
+            return ENOMEM
+    if p.link == NULL and (p.minor >= 1 or p.conn == NULL):
         k = 10 if on else 7
         memcpy(d, b"\x09SUBSCRIBE" if on else b"\x06CANCEL", k)     # RFC 37
     else:
         k = 1
         d[0] = on                                                   # RFC 23 and inproc: a message
     memcpy(d + k, topic, n)
-    if put(p, F_COMMAND if k > 1 else 0, d, n + k, NULL) == 0:
+    rc = put(p, F_COMMAND if k > 1 else 0, d, n + k, NULL)
+    if rc == 0:
         commit(s, p)
     if d != stack:
         free(d)
+    return OK if rc == 0 else ENOMEM
 
 
 cdef struct Said:
@@ -244,8 +277,8 @@ cdef void say_topic(void* arg, const unsigned char* topic, size_t n) noexcept no
     say(a.s, a.p, True, topic, n)
 
 
-cdef void sub_joined(Sock* s, Pipe* p) noexcept nogil:
-    """Tell a new or returned publisher all topics, each once, in order."""
+cdef void sub_added(Sock* s, Pipe* p) noexcept nogil:
+    """Tell a publisher all topics, each once, in order. He may not be there yet: they wait for him."""
     cdef Said a
     a.s = s
     a.p = p
@@ -253,24 +286,52 @@ cdef void sub_joined(Sock* s, Pipe* p) noexcept nogil:
 
 
 cdef void sub_hiccup(Sock* s, Pipe* p) noexcept nogil:
-    """What was queued for the lost publisher is stale; sub_joined will say it again."""
+    """What was queued for the lost publisher is stale."""
     flow_clear(p.outq)
+    if not p.closing:
+        sub_added(s, p)
 
 
-cdef void sub_subscribe(Sock* s, const uint8_t* topic, size_t n, bint on) noexcept nogil:
-    """Every SUBSCRIBE is sent; a CANCEL only when the last of as many subscriptions ends."""
+cdef void sub_translate(Pipe* p) noexcept nogil:
+    """The publisher is older than ZMTP 3.1 and knows no SUBSCRIBE."""
+    cdef Flow* old = flow_take(p.outq)
+    if old != NULL:
+        flow_give_back(p.outq, old, SUBS_AS_MESSAGES)
+
+
+cdef void shorten(Sock* s, Pipe* p) noexcept nogil:
+    """Nobody is there to whom p's subscriptions, made and undone again and again, could go: what they amount to is enough."""
+    cdef Flow* old
+    if p.conn != NULL or p.link != NULL or p.outq.written - p.outq.nread < MANY + 2 * topics_count(s.topics):
+        return
+    old = flow_take(p.outq)
+    if old != NULL:
+        flow_give_back(p.outq, old, DROP_SUBS)
+        sub_added(s, p)
+
+
+cdef bint speaks_to(Pipe* p) noexcept nogil:
+    return not p.ended and not p.closing
+
+
+cdef int sub_subscribe(Sock* s, const uint8_t* topic, size_t n, bint on) noexcept nogil:
+    """Every SUBSCRIBE is sent; a CANCEL only when the last of as many subscriptions ends. OK or ENOMEM."""
     cdef size_t i
     cdef Pipe* p
+    cdef int rc = OK
     if s.ev_any.load(memory_order_seq_cst):
         sock_process(s)
     if on:
-        topics_add(s.topics, topic, n)
-    elif topics_remove(s.topics, topic, n) != 1 and not s.verbose_unsub:
-        return
+        if topics_add(s.topics, topic, n) < 0:
+            return ENOMEM
+    elif topics_remove(s.topics, topic, n) != 1:
+        return OK
     for i in range(s.pipes.size()):
         p = s.pipes[0][i]
-        if (p.conn != NULL or p.link != NULL) and not p.ended:
-            say(s, p, on, topic, n)
+        if speaks_to(p):
+            shorten(s, p)
+            rc |= say(s, p, on, topic, n)
+    return rc
 
 
 cdef int sub_peek(Sock* s, FrameRef* fr) noexcept nogil:
@@ -280,39 +341,62 @@ cdef int sub_peek(Sock* s, FrameRef* fr) noexcept nogil:
             return WOULD_BLOCK
         if s.type != T_SUB or s.in_more or topics_match(s.topics, fr.data, fr.size) != s.invert:
             return OK
-        while True:
-            fq_done(s, fr)
-            if not s.in_more:
-                break
-            fq_peek(s, fr)
+        fq_skip_message(s, fr)
+
+
+cdef void upstream(Sock* s, bint to_all) noexcept nogil:
+    """Whom a message of XSUB's goes to: all publishers, but not those that are full. Subscriptions are never lost."""
+    cdef size_t i
+    cdef Pipe* p
+    s.targets.clear()
+    for i in range(s.pipes.size()):
+        p = s.pipes[0][i]
+        if speaks_to(p) and (to_all or pipe_writable(p)):
+            shorten(s, p)
+            s.targets.push_back(p)
+
+
+cdef int note_topic(Sock* s, const uint8_t* data, size_t n, bint alone) noexcept nogil:
+    """Count a subscription that passes by: 01 or 00 and a topic. OK: it goes upstream, WOULD_BLOCK: it need not, ENOMEM."""
+    if data[0]:
+        return OK if topics_add(s.topics, data + 1, n - 1) >= 0 else ENOMEM
+    if topics_remove(s.topics, data + 1, n - 1) == 1 or s.verbose_unsub:
+        return OK
+    if alone:
+        return WOULD_BLOCK
+    s.resay = 1         # it cannot be taken out of a message of several parts, so what it cancels too much is said again
+    return OK
 
 
 cdef int xsub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     """01/00 + topic subscribes and unsubscribes upstream; any other message goes to all publishers."""
-    cdef size_t i
+    cdef size_t i = 0
     cdef Pipe* p
     cdef bint first = not s.out_more
-    if s.ev_any.load(memory_order_seq_cst):
-        sock_process(s)
-    if n > 0 and data[0] <= 1 and (first or not s.only_first) and not s.sub_state:
-        if data[0]:
-            topics_add(s.topics, data + 1, n - 1)
-        elif topics_remove(s.topics, data + 1, n - 1) != 1 and not s.verbose_unsub:
-            s.out_more = more
-            return OK
-    elif first and more:
-        s.sub_state = 1
+    cdef bint sub
+    cdef int rc
     if first:
-        s.targets.clear()
-        for i in range(s.pipes.size()):
-            p = s.pipes[0][i]
-            if (p.conn != NULL or p.link != NULL) and not p.ended and not p.closing and (data != NULL and n and data[0] <= 1 or pipe_writable(p)):
-                s.targets.push_back(p)
-    for i in range(s.targets.size()):
+        if s.ev_any.load(memory_order_seq_cst):
+            sock_process(s)
+        s.subs_inside = not s.only_first
+        s.resay = 0
+    sub = n > 0 and data[0] <= 1 and (first or s.subs_inside)
+    if sub:
+        s.subs_inside = 1
+        rc = note_topic(s, data, n, first and not more)
+        if rc != OK:
+            return OK if rc == WOULD_BLOCK else rc
+    if first:
+        upstream(s, sub)
+    while i < s.targets.size():
         p = s.targets[0][i]
-        if put(p, F_MORE if more else 0, data, n, pin) == 0 and not more:
+        if put(p, F_MORE if more else 0, data, n, pin) < 0:
+            untarget(s, p)
+            continue
+        if not more:
             commit(s, p)
+            if s.resay:
+                sub_added(s, p)
+        i += 1
     s.out_more = more
-    if not more:
-        s.sub_state = 0
     return OK

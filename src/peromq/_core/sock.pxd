@@ -7,8 +7,7 @@ cdef enum:
 
 cdef Sock* sock_new(Engine* e, int type) noexcept nogil
 cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil
-cdef int pipe_new_pair(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noexcept nogil
-cdef void pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil
+cdef Pipe* pipe_blank(Sock* s, int64_t token) noexcept nogil
 cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef void sock_process(Sock* s) noexcept nogil
@@ -25,6 +24,5 @@ cdef inline int sock_state(Sock* s) noexcept nogil:
     """0 while the socket can be used; S_CLOSED, S_TERM."""
     return s.state.load(memory_order_acquire) | (S_TERM if s.engine.terminated.load(memory_order_acquire) else 0)
 cdef void sock_close(Sock* s) noexcept nogil
-cdef int router_take(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogil
-cdef void pair_named(Pipe* far) noexcept nogil
-cdef void pipe_orphan(Pipe* far) noexcept nogil
+cdef bint sock_has_peer(Sock* s, Pipe* mine) noexcept nogil
+cdef bint pipe_pending(Pipe* p) noexcept nogil

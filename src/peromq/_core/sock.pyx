@@ -14,9 +14,11 @@ from peromq._core.flow cimport (Flow, flow_clear, flow_credit, flow_credit_due, 
 from peromq._core.iothread cimport group_drop, group_for
 from peromq._core.notify cimport (conn_fail, conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref,
                                   post_event, wake_sock)
-from peromq._core.patterns cimport pattern_hiccup, pattern_input, pattern_joined, pattern_left
+from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
+                                    pattern_joined, pattern_left)
 from peromq._core.pubsub cimport untarget
 from peromq._core.reader cimport conn_feed, conn_resume
+from peromq._core.requeue cimport conflate_pipe
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
 from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close)
 from peromq._core.trie cimport topics_new, trie_new
@@ -56,6 +58,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.notice_more = new deque[int]()
     s.notice_from = new deque[Pipe*]()
     s.targets = new vector[Pipe*]()
+    s.request_id = s.next_rid = <uint32_t>(<size_t>now_ns() ^ (<size_t>s >> 4))    # RFC 28: begins anywhere
     s.plain_out = type == T_PUSH or type == T_DEALER or type == T_PAIR
     s.plain_in = type == T_PULL or type == T_DEALER or type == T_PAIR
     if type == T_PUB or type == T_XPUB:
@@ -89,128 +92,49 @@ cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil:
     p.bound = bound
     p.inq = flow_new(s.rcvhwm, &s.engine.releases)
     p.outq = flow_new(s.sndhwm, &s.engine.releases)
+    if s.conflate:
+        conflate_pipe(s, p)
     return p
 
 
-cdef int pipe_new_pair(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noexcept nogil:
-    """Two ends of an inproc pipe. b may be NULL: pair_adopt gives the far end its socket later."""
-    cdef Link* k = <Link*>calloc(1, sizeof(Link))
-    cdef Flow* ab
-    cdef Flow* ba
-    cdef Pipe* p = pipe_blank(a, token)
-    cdef Pipe* q = <Pipe*>calloc(1, sizeof(Pipe))
-    if k == NULL or p == NULL or q == NULL:
-        return -1
-    # inproc: one queue per direction that holds the sum of both marks, or is unlimited if either is (zmq_inproc)
-    ab = flow_new(0, &a.engine.releases)
-    ba = flow_new(0, &a.engine.releases)
-    if ab == NULL or ba == NULL:
-        return -1
-    pthread_mutex_init(&k.lock, NULL)
-    k.refs.store(2)
-    q.refs.store(1)
-    q.minor = 1
-    q.idx_all = q.idx_in = q.idx_out = -1
-    p.link = q.link = k
-    p.side = 0
-    q.side = 1
-    k.ends[0] = p
-    k.ends[1] = NULL
-    p.refs.fetch_add(1)             # the link's, given back by link_leave
-    p.outq = q.inq = ab
-    p.inq = q.outq = ba
-    ab.hwm.store(a.sndhwm, memory_order_relaxed)
-    ba.hwm.store(a.rcvhwm, memory_order_relaxed)
-    near[0] = p
-    far[0] = q
-    if b != NULL:
-        pair_adopt(q, b, token)
-    q.rid = new string(a.my_rid[0])
-    return 0
-
-
-cdef void pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil:
-    """The far end gets its socket. Not under any socket's lock yet; follow with sock_add_pipe under b's."""
-    cdef uint32_t mine = far.outq.hwm.load(memory_order_relaxed)
-    cdef uint32_t theirs = far.inq.hwm.load(memory_order_relaxed)
-    far.sock = b
-    far.token = token
-    b.refs.fetch_add(1)
-    far.outq.hwm.store(mine + b.sndhwm if mine and b.sndhwm else 0, memory_order_relaxed)
-    far.inq.hwm.store(theirs + b.rcvhwm if theirs and b.rcvhwm else 0, memory_order_relaxed)
-    far.refs.fetch_add(1)
-    pthread_mutex_lock(&far.link.lock)
-    far.link.ends[far.side] = far
-    pthread_mutex_unlock(&far.link.lock)
+cdef bint sock_has_peer(Sock* s, Pipe* mine) noexcept nogil:
+    """PAIR: is there another peer already?"""
+    cdef size_t i
+    for i in range(s.pipes.size()):
+        if s.pipes[0][i] != mine and not s.pipes[0][i].ended:
+            return True
+    return False
 
 
 cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
-    """Take p (and its first reference) among the socket's pipes."""
+    """Take p (and its first reference) among the socket's pipes. -1: a PAIR has its peer already, and p is no more."""
+    cdef bint there, left
+    if s.type == T_PAIR and sock_has_peer(s, p):
+        p.ended = 1
+        if p.link != NULL:
+            link_leave(p)
+        pipe_unref(p)
+        return -1
     p.idx_all = <int>s.pipes.size()
     s.pipes.push_back(p)
     p.listed = 1
     if s.type != T_PUSH or p.link == NULL:
         array_add(&s.fq, p, IN)
     array_add(&s.lb, p, OUT)
+    if p.conflate:
+        s.plain_out = 0
+    pattern_added(s, p)
     if p.link != NULL:
-        pattern_joined(s, p)
-        pattern_input(s, p)                 # what came before may have been announced to a pipe nobody knew yet
         pthread_mutex_lock(&p.link.lock)
-        if p.side == 1 and p.link.ends[0] == NULL:
-            post_event(p, EV_GONE)          # it left before its peer came
+        there = p.link.ends[1] != NULL
+        left = p.side == 1 and p.link.ends[0] == NULL
         pthread_mutex_unlock(&p.link.lock)
+        if there:
+            pattern_joined(s, p)
+        pattern_input(s, p)                 # what came before may have been announced to a pipe nobody knew yet
+        if left:
+            post_event(p, EV_GONE)          # it left before its peer came
     wake_sock(s)
-    return 0
-
-
-cdef void pipe_orphan(Pipe* far) noexcept nogil:
-    """A far end that nobody adopted."""
-    flow_unref(far.inq)
-    flow_unref(far.outq)
-    if far.link.refs.fetch_sub(1, memory_order_seq_cst) == 1:
-        pthread_mutex_destroy(&far.link.lock)
-        free(far.link)
-    if far.rid != NULL:
-        del far.rid
-    free(far)
-
-
-cdef void pair_named(Pipe* far) noexcept nogil:
-    """The connector of an adopted pipe learns the binder's routing id."""
-    cdef Pipe* near
-    cdef Sock* a
-    pthread_mutex_lock(&far.link.lock)
-    near = far.link.ends[0]
-    if near != NULL:
-        near.refs.fetch_add(1)
-    pthread_mutex_unlock(&far.link.lock)
-    if near == NULL:
-        return
-    a = near.sock
-    pthread_mutex_lock(&a.lock)
-    if a.type == T_ROUTER and near.listed and not far.sock.my_rid.empty():
-        router_take(a, near, far.sock.my_rid.data(), far.sock.my_rid.size())
-        pattern_joined(a, near)
-    pthread_mutex_unlock(&a.lock)
-    pipe_unref(near)
-
-
-cdef int router_take(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogil:
-    """p will go by this routing id. EADDRINUSE if another peer does, unless ROUTER_HANDOVER gives it to the newcomer."""
-    cdef string key = string(rid, n)
-    cdef Pipe* old
-    if n and s.by_rid.count(key):
-        old = s.by_rid[0][key]
-        if old != p:
-            if not s.handover:
-                return 98                       # EADDRINUSE
-            s.by_rid.erase(key)
-            pipe_abort(s, old)
-    if p.rid != NULL and s.by_rid.count(p.rid[0]) and s.by_rid[0][p.rid[0]] == p:
-        s.by_rid.erase(p.rid[0])
-    if p.rid == NULL:
-        p.rid = new string()
-    p.rid.assign(rid, n)
     return 0
 
 
@@ -231,7 +155,7 @@ cdef void sock_close(Sock* s) noexcept nogil:
         else:
             i += 1
     s.out_pipe = s.in_pipe = NULL
-    s.in_more = s.out_more = 0
+    s.in_more = s.out_more = s.in_notice = 0
     s.notices.clear()
     s.notice_more.clear()
     s.notice_from.clear()
@@ -265,6 +189,7 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
     cdef Conn* c
     if g == NULL:
         return 24                                   # EMFILE
+    pattern_connected(s, p)
     c = conn_new(p, g, fd)
     if c == NULL:
         return 12                                   # ENOMEM
@@ -345,8 +270,12 @@ cdef void let_go(Sock* s) noexcept nogil:
 cdef void pipe_gone(Sock* s, Pipe* p) noexcept nogil:
     """The far end is no more. What it sent and we have not read stays readable; p leaves when that is consumed."""
     cdef Conn* c = p.conn
+    if not p.ended and not p.closing:
+        pattern_ended(s, p)
     p.ended = 1
     array_remove(&s.lb, p, OUT)
+    if p.link != NULL:
+        link_leave(p)
     if c != NULL:
         p.conn = NULL
         conn_unref(c)
@@ -362,10 +291,11 @@ cdef void pipe_hiccup(Sock* s, Pipe* p) noexcept nogil:
     if c != NULL:
         p.conn = NULL
         conn_unref(c)
-    pattern_hiccup(s, p)
-    if p.closing and p.outq.produced.load(memory_order_relaxed) == p.outq.read.load(memory_order_relaxed):
+    if s.immediate and not p.closing:
         pipe_gone(s, p)
-    elif s.immediate and not p.closing:
+        return
+    pattern_hiccup(s, p)
+    if p.closing and not pipe_pending(p):
         pipe_gone(s, p)
 
 
@@ -420,8 +350,15 @@ cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil:
         p.conn.flush_then_close = 1
         pthread_mutex_unlock(&p.conn.wlock)
         io_mark_dirty(p.conn, DIRTY_LOOK)
-    elif p.outq.produced.load(memory_order_relaxed) == p.outq.read.load(memory_order_relaxed):
+    elif not pipe_pending(p):
         pipe_gone(s, p)
+
+
+cdef bint pipe_pending(Pipe* p) noexcept nogil:
+    """Is there something for which the peer is worth waiting? Not what SUB and XSUB say: nobody waits for their messages any more."""
+    if p.conn == NULL and p.sock.topics != NULL:
+        return False
+    return p.outq.produced.load(memory_order_relaxed) != p.outq.read.load(memory_order_relaxed)
 
 
 cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil:

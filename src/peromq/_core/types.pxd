@@ -83,6 +83,11 @@ cdef struct Pipe:             # a socket's relation to one peer
     Flow* outq                # const; producer: app
     Link* link                # const: inproc only
     int side                  # const: inproc: which end this is
+    Flow* raw                 # const: CONFLATE: what arrives, of which inq gets the newest (see requeue.pyx); else NULL
+    int conflate              # app: CONFLATE: of what was not begun to be sent, outq keeps the newest
+    Chunk* newest_at          # app: CONFLATE: where the newest message begins in outq:
+    uint64_t newest_pub       # app: ... the chunk, and what it showed before
+    int mute                  # app: ROUTER: its routing id is another peer's: neither heard nor served
     Conn* conn                # app: the established connection, or NULL
     int64_t token             # const
     int bound                 # app: accepted, or aborted: dies with its connection
@@ -122,11 +127,13 @@ cdef struct Conn:
     int in_more               # rd: the last frame had MORE
     Chunk* body               # rd: large body being read
     size_t body_got           # rd
+    int after_body            # rd: large bodies are coming: read just a header's worth before the next
     size_t body_cap           # rd: allocated so far
     atomic[int] paused        # shared: the reader stopped at the high-water mark
     int watched               # rd: registered in the group's epoll
     int check                 # rd: framing check of REQ: 0 none, 1 expects delimiter, 2 after id, 3 body
     int keep_subs             # const: subscription commands go to the application
+    int newest_only           # const: CONFLATE: inq keeps the newest message
     int64_t max_size          # const
     # writing
     pthread_mutex_t wlock
@@ -165,6 +172,7 @@ cdef struct Group:            # the connections of one socket on one I/O thread
     int leased                # IoThread.lock: a caller watches these connections itself
     int waiting               # IoThread.lock: ... and is blocked on them now
     int dead                  # IoThread.lock: the socket is done with it
+    atomic[int] bulk          # shared: a large body was read since the lease was taken
     int64_t lease_until       # IoThread.lock
     vector[Conn*]* conns      # lock
 
@@ -225,6 +233,8 @@ cdef struct Sock:
     int invert
     int only_first
     int verbose_unsub
+    int notify                # ROUTER_NOTIFY: 1 who comes, 2 who goes
+    int last_value            # XPUB_MANUAL_LAST_VALUE
     int spin_us
     int64_t max_size
     int hb_ivl
@@ -232,6 +242,9 @@ cdef struct Sock:
     int hb_ttl
     string* welcome
     string* my_rid            # the ROUTING_ID option, for inproc peers
+    string* hello             # HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG; NULL: none
+    string* farewell
+    string* hiccup
     # pipes, app
     vector[Pipe*]* pipes
     PipeArray fq              # readable pipes (fair queue)
@@ -257,18 +270,21 @@ cdef struct Sock:
     # ROUTER
     uint32_t next_rid
     int rid_sent              # the routing-id frame of the current message was handed out
+    int in_notice             # the message being received is from notices
     # PUB, XPUB, SUB, XSUB
     Trie* trie
     Trie* asked               # XPUB_MANUAL: what peers asked for, whatever the application made of it
     Topics* topics
-    deque[string]* notices    # XPUB: what recv gives next
+    deque[string]* notices    # XPUB, ROUTER_NOTIFY: what recv gives next
     deque[int]* notice_more
     deque[Pipe*]* notice_from
     int notice_sub            # XPUB: the upstream message being read began as a subscription
     vector[Pipe*]* targets    # of the message being sent
     uint64_t mark
     Pipe* last_sub            # XPUB_MANUAL: whom SUBSCRIBE acts on
-    int sub_state             # XPUB/XSUB: inside an upstream multipart
+    Pipe* newcomer            # XPUB_MANUAL_LAST_VALUE: who alone gets the next message
+    int subs_inside           # XSUB: later frames of the message may be subscriptions as well
+    int resay                 # XSUB: say all topics again behind the message
     # spin: guesses of all who wait, shared
     atomic[int] short_wait    # the last wait was short enough for spinning to pay
     atomic[int] spin_skip     # waits to sit out before the next try

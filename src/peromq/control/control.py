@@ -88,7 +88,7 @@ class Control:
                 return endpoint
             dialer = Dialer(record, settings, transport, endpoint, target)
             if not settings.options.immediate:
-                sock.open_pipe(dialer.token)
+                sock.open_pipe(dialer.token, dialer.routing_id)
                 dialer.has_queue = True
             record.dialers.setdefault(endpoint, []).append(dialer)
             record.add(dialer)
@@ -192,6 +192,7 @@ class Control:
         loop = self._hub.loop
         linger: int = sock.options.linger
         for dialer in dialers:
+            sock.retire_pipe(dialer.token)  # what is sent after this call goes elsewhere
             loop.post(functools.partial(dialer.disconnect, linger), dialer)
         for listener in listeners:
             loop.run(functools.partial(listener.unbind, linger), _CALL_WAIT)
