@@ -70,6 +70,7 @@ cdef Frame frame_received(Chunk* chunk, const uint8_t* data, size_t size, bint m
     return f
 
 
+@cython.no_gc_clear          # __dealloc__ needs the engine, whose queue takes the memory's owner
 cdef class Frame:
     """A message part.
 
