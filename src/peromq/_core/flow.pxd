@@ -23,6 +23,8 @@ cdef enum:
     BIG = 16384          # bodies of at least this many octets travel by reference, in a chunk of their own
     FIRST_CAP = 448      # an idle connection keeps one chunk of this size per direction
     MAX_CAP = 131072
+    SPARE_BODY_MIN = 32768       # bodies worth keeping for reuse, one per flow
+    SPARE_BODY_MAX = 8388608
 
 cdef extern from *:
     """
@@ -48,6 +50,7 @@ cdef struct Chunk:
     uint32_t rpos                # consumer: octets consumed
     uint32_t rmsgs               # consumer: messages credited (wire writer only)
     size_t size                  # of a body
+    size_t room                  # of a body's own memory
     uint8_t* data
     void* owner                  # a pinned Python object, or NULL
     Chunk* pin                   # data lies in this chunk, of which we hold a reference, or NULL
@@ -72,6 +75,7 @@ cdef struct Flow:
     atomic[int] idle             # consumer: "I have seen everything: tell me when there is more"
     atomic[int] blocked          # producer: "full: tell me when half is gone"
     atomic[Chunk*] spare         # consumer leaves a spent chunk, producer takes it
+    atomic[Chunk*] spare_body    # likewise a large body: fresh memory costs a page fault per 4 KiB
     ReleaseQueue* releases
 
 cdef struct FrameRef:
@@ -86,8 +90,11 @@ cdef void flow_unref(Flow* f) noexcept nogil
 cdef Chunk* flow_grow(Flow* f, size_t need) noexcept nogil
 cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size, Chunk* pin) noexcept nogil
 cdef Chunk* body_new(size_t size) noexcept nogil
+cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil
+cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil
 cdef Chunk* pin_new(void* owner, ReleaseQueue* releases) noexcept nogil
 cdef void flow_link_body(Flow* f, Chunk* body) noexcept nogil
+cdef void flow_commit_body(Flow* f) noexcept nogil
 cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil
 cdef void flow_rollback(Flow* f) noexcept nogil
 cdef void flow_clear(Flow* f) noexcept nogil
@@ -150,7 +157,10 @@ cdef inline void flow_publish(Flow* f, uint32_t messages, uint32_t octets) noexc
 cdef inline void flow_commit(Flow* f) noexcept nogil:
     """Producer: the message is complete; let the consumer see it."""
     f.open = 0
-    flow_publish(f, 1, f.tail.wpos)
+    if f.tail.kind == KIND_BODY:
+        flow_commit_body(f)
+    else:
+        flow_publish(f, 1, f.tail.wpos)
 
 
 cdef inline bint flow_full(Flow* f) noexcept nogil:
@@ -214,6 +224,8 @@ cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
     f.head.rpos += fr.advance
     if not fr.flags & F_MORE:
         f.nread += 1
+    if f.head.kind == KIND_BODY:
+        flow_front(f)               # its memory is worth letting go of at once
 
 
 cdef inline uint64_t credit_step(Flow* f) noexcept nogil:

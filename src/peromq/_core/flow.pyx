@@ -42,12 +42,56 @@ cdef Chunk* body_new(size_t size) noexcept nogil:
     c.kind = KIND_BODY
     c.cap = 0
     c.wpos = 1
-    c.size = size
+    c.size = c.room = size
     c.data = <uint8_t*>c + sizeof(Chunk)
     c.owner = NULL
     c.pin = NULL
     c.releases = NULL
     return c
+
+
+cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil:
+    """Producer: memory for a body of `size` octets, `room` of them at first.
+
+    The consumer may have left some: a body it is done with, or a bytes object of the size it expects next, which the body then becomes
+    without being copied.
+    """
+    cdef Chunk* c = NULL
+    cdef size_t had
+    if room >= SPARE_BODY_MIN:
+        c = f.spare_body.exchange(NULL, memory_order_seq_cst)
+    if c != NULL and (c.room != size if c.owner != NULL else (c.room < room or c.room // 4 > room)):
+        chunk_unref(c)
+        c = NULL
+    if c == NULL:
+        c = body_new(room)
+        if c != NULL:
+            c.size = size
+        return c
+    had = c.room
+    chunk_reset(c)
+    c.wpos = 1
+    c.room = had
+    c.size = size
+    return c
+
+
+cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil:
+    """Consumer: leave an object's memory for the next body of exactly this size. Takes over the reference if True."""
+    cdef Chunk* c
+    if f.spare_body.load(memory_order_relaxed) != NULL:
+        return False
+    c = body_new(0)
+    if c == NULL:
+        return False
+    c.data = data
+    c.room = size
+    c.owner = owner
+    c.releases = f.releases
+    c = f.spare_body.exchange(c, memory_order_seq_cst)
+    if c != NULL:
+        chunk_unref(c)
+    return True
 
 
 cdef Chunk* pin_new(void* owner, ReleaseQueue* releases) noexcept nogil:
@@ -92,6 +136,9 @@ cdef void flow_unref(Flow* f) noexcept nogil:
     c = f.spare.exchange(NULL)
     if c != NULL:
         free(c)
+    c = f.spare_body.exchange(NULL)
+    if c != NULL:
+        chunk_unref(c)
     free(f)
 
 
@@ -129,6 +176,12 @@ cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil:
         c = f.spare.exchange(c, memory_order_seq_cst)
         if c != NULL:
             free(c)
+        return
+    if (c.kind == KIND_BODY and SPARE_BODY_MIN <= c.room <= SPARE_BODY_MAX and c.owner == NULL and c.pin == NULL
+            and c.refs.load(memory_order_acquire) == 1):
+        c = f.spare_body.exchange(c, memory_order_seq_cst)
+        if c != NULL:
+            chunk_unref(c)
         return
     chunk_unref(c)
 
@@ -193,6 +246,17 @@ cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size,
     c.wpos += 9
     flow_link_body(f, body)
     return 0
+
+
+cdef void flow_commit_body(Flow* f) noexcept nogil:
+    """A message that ends with a body: a new chunk goes behind it, so that the body can be let go of as soon as it is consumed."""
+    cdef Chunk* body = f.tail
+    if flow_grow(f, 64) == NULL:
+        flow_publish(f, 1, body.wpos)
+        return
+    body.wmsgs += 1
+    f.written += 1
+    flow_publish(f, 0, 0)
 
 
 cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil:

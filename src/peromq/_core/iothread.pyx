@@ -27,6 +27,7 @@ cdef enum:
     LASTING = 16
     QUIET_NAPS = 3
     LEASE_NS = 1000000
+    BULK_LEASE_NS = 5000000      # large messages: a caller needs longer for each, and two readers would copy them twice
     MAX_EVENTS = 128
 
 
@@ -417,13 +418,15 @@ cdef void lease_return(Group* g) noexcept nogil:
     """The caller has what it wanted. It keeps the lease for a moment; a timer hands the group back unless it comes again."""
     cdef IoThread* io = g.io
     cdef bint dead, stopped
+    cdef int64_t term
     pthread_mutex_lock(&io.lock)
     g.waiting = 0
     dead = g.dead
     stopped = io.stopped
-    g.lease_until = now_ns() + LEASE_NS
+    term = BULK_LEASE_NS if g.bulk.exchange(0, memory_order_relaxed) else LEASE_NS
+    g.lease_until = now_ns() + term
     if not io.timer_armed and not stopped:
-        arm_timer(io, LEASE_NS)
+        arm_timer(io, term)
     pthread_mutex_unlock(&io.lock)
     if dead:
         if stopped:

@@ -5,13 +5,14 @@
 # sizes are checked before memory is asked for, and memory follows what really arrived.
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
 
-from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_new, flow_grow,
+from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref, flow_grow,
                                 flow_link_body, flow_publish, get_size8, put_header)
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
+from peromq._core.requeue cimport flow_keep_last
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait, iovec,
                                  msghdr, now_ns, quickack, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
                                  sys_recv, sys_recvmsg)
@@ -134,11 +135,11 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
             if flags & F_COMMAND == 0 and c.check and check_frame(c, flags, n) < 0:
                 rc = PROTOCOL_ERROR
                 break
-            body = body_new(min(n, <size_t>FIRST_BODY))
+            body = body_take(f, n, min(n, <size_t>FIRST_BODY))
             if body == NULL:
                 rc = PROTOCOL_ERROR
                 break
-            c.body_cap = body.size
+            c.body_cap = min(n, body.room)
             body.size = n
             body.flags = flags
             c.body = body
@@ -223,6 +224,7 @@ cdef int grow_body(Conn* c, size_t need) noexcept nogil:
     if b == NULL:
         return -1
     b.data = <uint8_t*>b + sizeof(Chunk)
+    b.room = cap
     c.body = b
     c.body_cap = cap
     return 0
@@ -236,16 +238,17 @@ cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcep
     cdef uint8_t flags = body.flags
     cdef int keep = 1
     c.body = NULL
+    c.after_body = 1
     if flags & F_COMMAND:
         keep = handle_command(c, body.data, body.size)
         if keep < 0:
-            free(body)
+            chunk_unref(body)
             return -1
         flags &= ~F_MORE
         if keep and c.in_more:
             keep = 0
     if not keep:
-        free(body)
+        chunk_unref(body)
         if t.kind == KIND_BODY or t.cap - t.wpos < n:
             t = flow_grow(f, n + 64)
             if t == NULL:
@@ -258,7 +261,7 @@ cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcep
     if t.kind == KIND_BODY or t.cap < t.wpos + 9:
         t = flow_grow(f, 9)
         if t == NULL:
-            free(body)
+            chunk_unref(body)
             return -1
     put_header(t.data + t.wpos, body.flags, body.size)
     t.wpos += 9
@@ -280,6 +283,8 @@ cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcep
 
 
 cdef inline void tell_consumer(Conn* c) noexcept nogil:
+    if c.newest_only:
+        flow_keep_last(c.inq)
     if c.inq.idle.load(memory_order_seq_cst) and c.inq.idle.exchange(0, memory_order_seq_cst):
         post_event(c.pipe, EV_READ)
 
@@ -319,6 +324,7 @@ cdef int read_body(Conn* c, bint* news) noexcept nogil:
     if r <= 0:
         return read_ended(c, r)
     c.last_in.store(now_ns(), memory_order_relaxed)
+    c.group.bulk.store(1, memory_order_relaxed)
     if <size_t>r <= want:
         c.body_got += r
         if c.body_got < c.body.size:
@@ -372,12 +378,15 @@ cdef int read_chunk(Conn* c, bint* news) noexcept nogil:
         c.dpos = 0
         t = fresh
     room = t.cap - t.wpos
+    if c.after_body:
+        room = min(room, <uint32_t>SCRATCH)     # the rest of the next body is read into its own memory, not copied there
+        c.after_body = 0
     r = sys_recv(c.fd, t.data + t.wpos, room, MSG_DONTWAIT)
     if r <= 0:
         return read_ended(c, r)
     c.last_in.store(now_ns(), memory_order_relaxed)
     t.wpos += <uint32_t>r
-    if <uint32_t>r == room and f.next_cap < MAX_CAP:
+    if t.wpos == t.cap and f.next_cap < MAX_CAP:
         f.next_cap = min(f.next_cap * 4, <uint32_t>MAX_CAP)
     rc = scan_and_judge(c, news)
     if rc == 1 and <uint32_t>r < room:
