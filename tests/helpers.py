@@ -268,7 +268,9 @@ class Monitor:
             if got[0] in events:
                 return got
         names = [zmq.Event(event).name for event, _, _ in self.seen]
-        return pytest.fail(f"no {[e.name for e in events]} within {seconds} s, only {names}")
+        return pytest.fail(
+            f"no {[zmq.Event(event).name for event in events]} within {seconds} s, only {names}"
+        )
 
     def close(self) -> None:
         if not self.sock.closed:

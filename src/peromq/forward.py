@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._core.handles import proxy_cores
+from ._core.handles_poll import proxy_cores
 from .constants import Errno
 from .error import ZMQError
 from .socket import Socket

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._core.handles import SocketCore, poll_cores
+from ._core.handles import SocketCore
+from ._core.handles_poll import poll_cores
 from .constants import PollEvent
 
 POLLIN, POLLOUT, POLLERR = PollEvent.POLLIN, PollEvent.POLLOUT, PollEvent.POLLERR

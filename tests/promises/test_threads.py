@@ -17,7 +17,6 @@ from tests.helpers import (
     last_endpoint,
     numbered,
     readable,
-    wait_until,
     writable,
     zmq,
 )
@@ -259,19 +258,18 @@ def test_sockets_made_and_closed_in_many_threads(ctx: Any, endpoints: Any) -> No
 
 
 def test_a_publisher_shared_by_threads(sock: Any, endpoints: Any) -> None:
-    pub = sock("XPUB", bind=endpoints.any("tcp"), sndhwm=0)
+    pub = sock("XPUB", bind=endpoints.any("tcp"), sndhwm=0, xpub_verbose=1)
     subs = [sock("SUB", connect=last_endpoint(pub), rcvhwm=0) for _ in range(3)]
     for sub in subs:
         sub.setsockopt(zmq.SUBSCRIBE, b"t")
-    pub.setsockopt(zmq.XPUB_VERBOSE, 1)
-    seen = [pub.recv()]
-    wait_until(lambda: len(seen) == 3 or not pub.poll(200) or seen.append(pub.recv()))
+    assert [pub.recv() for _ in subs] == [b"\x01t"] * 3
 
-    in_threads(
-        lambda source: [pub.send(b"t" + numbered(source, n)) for n in range(200)] and None, 4
-    )
+    def work(source: int) -> None:
+        for number in range(200):
+            pub.send(b"t" + numbered(source, number))
 
-    assert len(seen) == 3
+    in_threads(work, 4)
+
     for sub in subs:
         got = Counter(check_numbered(sub.recv()[1:]) for _ in range(800))
         assert got == Counter({(s, n): 1 for s in range(4) for n in range(200)})

@@ -1,13 +1,4 @@
-from peromq._core.types cimport Engine as CEngine, Sock
+from peromq._core.handles_base cimport CoreHandle
 
-cdef class Engine:
-    cdef CEngine* e
-    cdef public int event_fd
-    cdef bint forked
-    cdef int made                # I/O threads begun
-
-cdef class SocketCore:
-    cdef Sock* s
-    cdef Engine engine
-    cdef public object copy_threshold
-    cdef object __weakref__
+cdef class SocketCore(CoreHandle):
+    pass

@@ -1,14 +1,13 @@
 # Messages as Python objects, and the way home for memory that Python owns: a chunk pins an object while frames or queues refer to it;
 # whoever lets go last puts the chunk on the engine's release queue, and the next thread that holds the GIL drops the reference.
 cimport cython
-from cpython.buffer cimport (PyBUF_CONTIG_RO, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release,
-                             PyObject_CheckBuffer, PyObject_GetBuffer)
+from cpython.buffer cimport PyBUF_CONTIG_RO, PyBuffer_FillInfo, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.ref cimport PyObject, Py_DECREF, Py_INCREF
+from cpython.ref cimport PyObject, Py_DECREF
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_relaxed
 
-from peromq._core.flow cimport KIND_BODY, body_new, chunk_unref, pin_new, release_take
+from peromq._core.flow cimport body_new, chunk_unref, release_take
 from libc.stdlib cimport free
 
 import threading

@@ -13,11 +13,11 @@ from peromq._core.conn cimport conn_teardown
 from peromq._core.notify cimport conn_fail, conn_unref, io_wake
 from peromq._core.reader cimport group_read
 from peromq._core.sysio cimport (CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD,
-                                 EPOLLIN, PR_SET_NAME, PR_SET_TIMERSLACK, SIG_SETMASK, TFD_CLOEXEC, TFD_NONBLOCK,
-                                 drain_fd, epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, itimerspec,
-                                 nanosleep, now_ns, prctl, pthread_create, pthread_join, pthread_mutex_destroy,
-                                 pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, pthread_sigmask, signal_fd,
-                                 sigfillset, sigset_t, sys_close, timerfd_create, timerfd_settime, timespec)
+                                 EPOLLIN, PR_SET_NAME, PR_SET_TIMERSLACK, SIG_SETMASK, TFD_CLOEXEC, TFD_NONBLOCK, drain_fd,
+                                 epoll_create1, epoll_ctl, epoll_event, epoll_wait, eventfd, itimerspec, nanosleep, now_ns,
+                                 prctl, pthread_create, pthread_join, pthread_mutex_destroy, pthread_mutex_init,
+                                 pthread_mutex_lock, pthread_mutex_unlock, pthread_sigmask, signal_fd, sigfillset, sigset_t,
+                                 sys_close, timerfd_create, timerfd_settime, timespec)
 from peromq._core.types cimport DIRTY_OWN, WOULD_BLOCK, Conn
 from peromq._core.writer cimport conn_out_event, conn_queue_ping, conn_write
 

@@ -4,12 +4,10 @@
 # waiter under the same lock after it found no event pending, so no wake-up is lost and none is sent while nobody sleeps.
 from libc.stdlib cimport free
 from libcpp.atomic cimport memory_order_seq_cst
-from libcpp.vector cimport vector
 
 from peromq._core.flow cimport chunk_unref, flow_unref
 from peromq._core.iothread cimport group_drop
-from peromq._core.sysio cimport (pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock,
-                                 signal_fd, sys_close)
+from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
 from peromq._core.trie cimport topics_free, trie_free
 from peromq._core.types cimport DIRTY_LOOK, WaitLink
 

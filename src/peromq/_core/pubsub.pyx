@@ -5,7 +5,7 @@
 from libc.errno cimport ENOMEM
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
+from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
 from peromq._core.flow cimport F_COMMAND, F_MORE, Flow, flow_clear, flow_credit_due, flow_next, flow_rollback

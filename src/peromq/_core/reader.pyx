@@ -7,15 +7,15 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
-from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
+from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
-from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref, flow_grow,
-                                flow_link_body, flow_publish, get_size8, put_header)
+from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref,
+                                flow_grow, flow_link_body, flow_publish, get_size8, put_header)
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
 from peromq._core.requeue cimport flow_keep_last
-from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait, iovec,
-                                 msghdr, now_ns, quickack, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
-                                 sys_recv, sys_recvmsg)
+from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait,
+                                 iovec, msghdr, now_ns, quickack, pthread_mutex_lock, pthread_mutex_trylock,
+                                 pthread_mutex_unlock, sys_recv, sys_recvmsg)
 from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
 
 cdef enum:

@@ -1,30 +1,27 @@
 # A socket's pipes: how they come, go, and take turns being served. Everything here runs under the socket's lock, on whatever
 # thread called. What a pattern does with its pipes is in patterns.pyx and pubsub.pyx; this file calls their joined/left hooks.
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc, free
-from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
+from libc.stdlib cimport calloc
+from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from libcpp.deque cimport deque
 from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
 from peromq._core.conn cimport conn_new
-from peromq._core.flow cimport (Flow, flow_clear, flow_credit, flow_credit_due, flow_front, flow_full, flow_new,
-                                flow_rollback, flow_unref)
+from peromq._core.flow cimport Flow, flow_credit, flow_front, flow_full, flow_new, flow_rollback
 from peromq._core.iothread cimport group_drop, group_for
-from peromq._core.notify cimport (conn_fail, conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref,
-                                  post_event, wake_sock)
+from peromq._core.notify cimport conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref, post_event, wake_sock
 from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
                                     pattern_joined, pattern_left)
 from peromq._core.pubsub cimport untarget
 from peromq._core.reader cimport conn_feed, conn_resume
 from peromq._core.requeue cimport conflate_pipe
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
-from peromq._core.sysio cimport (now_ns, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close)
+from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close
 from peromq._core.trie cimport topics_new, trie_new
-from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, S_TERM, T_DEALER,
-                                 T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB, Conn,
-                                 Group, IoThread, Link)
+from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_DEALER, T_PAIR,
+                                 T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
 from peromq._core.writer cimport conn_write
 
 cdef enum:

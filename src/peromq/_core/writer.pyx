@@ -10,8 +10,8 @@ from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, SEALE
                                 get_size8)
 from peromq._core.notify cimport conn_fail, post_event
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLONESHOT, EPOLLOUT, MSG_DONTWAIT, MSG_NOSIGNAL, epoll_ctl,
-                                 epoll_event, iovec, msghdr, pthread_mutex_lock, pthread_mutex_trylock,
-                                 pthread_mutex_unlock, sys_sendmsg)
+                                 epoll_event, iovec, msghdr, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
+                                 sys_sendmsg)
 from peromq._core.types cimport EV_WRITE, FAILED, OUT_ARMED, OUT_KNOWN, WOULD_BLOCK, Conn
 
 cdef enum:
