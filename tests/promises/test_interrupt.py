@@ -55,11 +55,17 @@ def test_the_socket_works_on_after_ctrl_c(spawn: Any, sock: Any) -> None:
     assert peer.call("recv") == [b"later"]
 
 
+def asleep(pid: int) -> bool:
+    """Does the main thread wait in the kernel?"""
+    return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 def interrupted(peer: Any, call: str) -> float:
     """Seconds from SIGINT to KeyboardInterrupt."""
     peer.start("block", call)
     assert peer.result() == "blocking"
-    time.sleep(0.05)  # the announcement comes right before the call: let it get inside
+    # the announcement comes right before the call: let it get inside
+    wait_until(lambda: asleep(peer.process.pid), what="the call sleeps")
     began = time.monotonic()
     os.kill(peer.process.pid, signal.SIGINT)
     assert peer.result() == "KeyboardInterrupt"
