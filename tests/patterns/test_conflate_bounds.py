@@ -83,7 +83,7 @@ def test_a_stalled_wire_takes_no_memory(sock: Any, raw_listener: Any, size: int)
     for number in range(2000):
         push.send(numbered(2, number, size), zmq.DONTWAIT)
     assert resident_octets() - before < 20_000_000
-    got = []
+    got: list[bytes] = []
     while not got or got[-1] != numbered(2, 1999, size):
         (body,) = wire.read_message()
         got.append(body)
@@ -124,9 +124,7 @@ def test_a_publisher_drops_the_stale_for_the_stalled_only(sock: Any, raw: Any) -
 
 @each_transport
 @differs_from_libzmq
-def test_a_message_of_several_parts_stays_whole(
-    sock: Any, endpoints: Any, transport: str
-) -> None:
+def test_a_message_of_several_parts_stays_whole(sock: Any, endpoints: Any, transport: str) -> None:
     """libzmq keeps the last part only."""
     pull = sock("PULL", conflate=1, bind=endpoints.any(transport))
     push = sock("PUSH", conflate=1, connect=last_endpoint(pull))
