@@ -137,7 +137,8 @@ def test_inherited_sockets_are_closed_in_the_child(talking: Any, call: str) -> N
 
 
 @pytest.mark.skipif(zmq.__name__ == "zmq", reason="libzmq leaves this undefined")
-def test_a_child_of_a_busy_parent_never_hangs(sock: Any, endpoints: Any) -> None:
+@pytest.mark.parametrize("forks", [10, pytest.param(3000, marks=pytest.mark.slow)])
+def test_a_child_of_a_busy_parent_never_hangs(sock: Any, endpoints: Any, forks: int) -> None:
     """fork() while other threads send and receive: no lock is left taken in the child."""
     import threading
 
@@ -168,7 +169,7 @@ def test_a_child_of_a_busy_parent_never_hangs(sock: Any, endpoints: Any) -> None
         context.term()
 
     try:
-        for _ in range(10):
+        for _ in range(forks):
             assert in_child(work) == "ok"
     finally:
         done.set()
