@@ -6,11 +6,12 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers import last_endpoint, zmq
+from tests.helpers import last_endpoint, wait_until, zmq
 
 pytestmark = pytest.mark.no_sanitizer
 

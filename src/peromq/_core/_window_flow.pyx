@@ -6,7 +6,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_seq_cst
 
-from peromq._core.flow cimport (BIG, F_MORE, SEALED, Chunk, Flow, FrameRef, ReleaseQueue, chunk_unref, flow_clear, flow_commit,
+from peromq._core.flow cimport (BIG, F_MORE, Chunk, Flow, FrameRef, ReleaseQueue, chunk_unref, flow_clear, flow_commit,
                                 flow_credit, flow_credit_due, flow_front, flow_full, flow_new, flow_next, flow_peek,
                                 flow_put, flow_put_body, flow_rollback, flow_unref, pin_new)
 from peromq._core.handles_frame cimport drain_releases

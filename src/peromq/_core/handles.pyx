@@ -1,12 +1,11 @@
 # The border between Python and the data plane: the handles files are the only ones that know both. Calls that can be done at once run
 # with the GIL held, under the socket's lock, for tens of nanoseconds; only what blocks gives the GIL up. Nothing that could run Python
 # code happens under a lock.
-cimport cython
 from cpython.buffer cimport PyBUF_CONTIG, PyBUF_CONTIG_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF, PyObject
-from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
+from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_relaxed

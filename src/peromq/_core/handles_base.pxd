@@ -15,6 +15,7 @@ cdef class Engine:
     cdef CEngine* e
     cdef public int event_fd
     cdef bint forked
+    cdef int pid                 # of the process that made it
     cdef int made                # I/O threads begun
 
 cdef class CoreHandle:
@@ -22,6 +23,15 @@ cdef class CoreHandle:
     cdef Engine engine
     cdef public object copy_threshold
     cdef object __weakref__
+
+cdef extern from "<unistd.h>":
+    int getpid()
+
+
+cdef inline bint inherited(Engine engine) noexcept:
+    """In a forked child: locks may be held by threads that are not there; nothing of the parent's may be touched."""
+    return engine.forked or engine.pid != getpid()
+
 
 cdef int poll_now(CoreHandle self, int wanted) except -1
 

@@ -22,7 +22,7 @@ from peromq._core.routing cimport OUT, array_remove
 from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pending, sock_add_pipe, sock_attach, sock_close,
                                 sock_drop_pipe, sock_find, sock_flush, sock_has_peer, sock_new, sock_process)
 from peromq._core.sockopt cimport set_bytes, set_option
-from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, POLLIN, POLLOUT, drain_fd, eventfd, pthread_mutex_destroy,
+from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, pthread_mutex_destroy,
                                  pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_count, trie_count
 from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_PAIR, T_ROUTER, T_XPUB, IoThread, Pipe
@@ -54,6 +54,7 @@ cdef class Engine:
         if e == NULL:
             raise MemoryError
         self.e = e
+        self.pid = getpid()
         pthread_mutex_init(&e.lock, NULL)
         e.events = new vector[int64_t]()
         e.efds = new vector[int]()
@@ -67,8 +68,8 @@ cdef class Engine:
         e.io = <IoThread*>calloc(max(io_threads, 1), sizeof(IoThread))
         for i in range(io_threads):
             self.made = i + 1
-            if io_start(&e.io[i], e, i) < 0:
-                number = errno
+            number = io_start(&e.io[i], e, i)
+            if number:
                 e.n_io = i + 1
                 self.stop()
                 raise make_error(number)
@@ -97,7 +98,7 @@ cdef class Engine:
         """Every blocked and every later call on the sockets raises ContextTerminated; only close is left."""
         cdef CEngine* e = self.e
         cdef size_t i
-        if e == NULL or self.forked:
+        if e == NULL or inherited(self):
             return
         e.terminated.store(1, memory_order_seq_cst)
         pthread_mutex_lock(&e.lock)
@@ -111,7 +112,7 @@ cdef class Engine:
         cdef int i
         cdef int n
         cdef size_t k
-        if e == NULL or self.forked or e.n_io < 0:
+        if e == NULL or inherited(self) or e.n_io < 0:
             return
         n = e.n_io
         e.n_io = -1
@@ -160,7 +161,7 @@ cdef class Engine:
     def __dealloc__(self):
         cdef CEngine* e = self.e
         cdef int i
-        if e == NULL or self.forked:
+        if e == NULL or inherited(self):
             return
         if e.n_io >= 0:
             self.stop()
@@ -182,7 +183,7 @@ cdef class FarEnd:
     cdef Engine engine
 
     def __dealloc__(self):
-        if self.p != NULL and not self.engine.forked:
+        if self.p != NULL and not inherited(self.engine):
             pair_orphan(self.p)
 
 
@@ -214,7 +215,7 @@ cdef class CoreHandle:
         pthread_mutex_unlock(&e.lock)
 
     def __dealloc__(self):
-        if self.s == NULL or self.engine.forked:
+        if self.s == NULL or inherited(self.engine):
             return
         pthread_mutex_lock(&self.s.lock)
         sock_process(self.s)
@@ -349,7 +350,7 @@ cdef class CoreHandle:
 
     def close_core(self):
         """No more calls; what was received and not read is dropped. Pipes stay until closed or aborted."""
-        if self.s == NULL or self.engine.forked:
+        if self.s == NULL or inherited(self.engine):
             return
         pthread_mutex_lock(&self.s.lock)
         sock_close(self.s)

@@ -158,11 +158,11 @@ cdef class Frame:
         if self.size <= 16:
             return f"<{type(self).__module__}.{type(self).__name__}({text!r})>"
         size = self.size
+        units = ["GB", "MB", "kB"]
         unit = "B"
-        for unit in ("B", "kB", "MB", "GB"):
-            if size < 1000:
-                break
+        while size >= 1000 and units:
             size = round(size / 1000)
+            unit = units.pop()
         return f"<{type(self).__module__}.{type(self).__name__}({text[:12]!r}...{size}{unit})>"
 
     def __repr__(self):

@@ -1,5 +1,4 @@
 # poll and proxy: calls that concern several sockets. The rules of this border are in handles.pyx.
-cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
 from libc.stdint cimport int64_t, uint64_t
@@ -11,7 +10,7 @@ from peromq._core.handles_base cimport poll_now, settle
 from peromq._core.handles cimport SocketCore
 from peromq._core.proxy cimport proxy_run
 from peromq._core.types cimport Sock
-from peromq._core.sysio cimport POLLERR, POLLIN, POLLOUT, POLLPRI, now_ns, pollfd
+from peromq._core.sysio cimport POLLIN, POLLOUT, POLLPRI, now_ns, pollfd
 from peromq._core.wait cimport wait_any, wait_readable
 
 

@@ -32,7 +32,7 @@ cdef enum:
 
 
 cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
-    """0, or -1 with errno set when descriptors or threads run out."""
+    """0, or an errno when descriptors or threads run out."""
     cdef epoll_event ev
     cdef sigset_t all_signals, before
     cdef int rc
@@ -48,7 +48,7 @@ cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
     io.wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
     io.timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
     if io.epfd < 0 or io.wakefd < 0 or io.timerfd < 0:
-        return -1
+        return errno
     ev.events = EPOLLIN
     ev.data.ptr = NULL
     epoll_ctl(io.epfd, EPOLL_CTL_ADD, io.wakefd, &ev)
@@ -60,15 +60,13 @@ cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
     rc = pthread_create(&io.thread, NULL, io_main, io)
     pthread_sigmask(SIG_SETMASK, &before, NULL)
     if rc != 0:
-        errno = rc
-        return -1
+        return rc
     io.started = 1
     return 0
 
 
 cdef void io_stop(IoThread* io) noexcept nogil:
     """Join the thread and free what it owned. All sockets of the engine are closed by now."""
-    cdef size_t i
     if io.started:
         io.stopping.store(1, memory_order_seq_cst)
         signal_fd(io.wakefd)

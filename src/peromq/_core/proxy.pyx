@@ -1,5 +1,5 @@
 # proxy(): whole messages from one socket's queues to another's, without Python. Large bodies move by reference.
-from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
+from libc.errno cimport EAGAIN, ENOTSOCK
 from libc.stdint cimport uint64_t
 from libcpp.atomic cimport memory_order_seq_cst
 

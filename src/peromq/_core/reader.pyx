@@ -397,7 +397,6 @@ cdef int read_chunk(Conn* c, bint* news) noexcept nogil:
 cdef int read_locked(Conn* c, int calls) noexcept nogil:
     cdef bint news = False
     cdef int rc = 0
-    cdef int i
     if c.fd < 0 or c.failed.load(memory_order_relaxed):
         return FAILED
     if not c.watched and not c.paused.load(memory_order_relaxed):
@@ -413,7 +412,7 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
                 tell_consumer(c)
             return OK
         watch(c, True)
-    for i in range(calls):
+    for _ in range(calls):
         if c.body != NULL:
             rc = read_body(c, &news)
         else:

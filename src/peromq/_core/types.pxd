@@ -160,7 +160,7 @@ cdef struct Conn:
     int hb_timeout            # const, ms
     int hb_ttl                # const, deciseconds
     atomic[int64_t] last_in   # shared: when something arrived, ns
-    atomic[int64_t] ttl_until # shared: the peer's TTL: give up when silent until then; 0 = none
+    atomic[int64_t] ttl_until  # shared: the peer's TTL: give up when silent until then; 0 = none
     int64_t next_ping         # io
     int64_t ping_sent         # io: 0 = no PING unanswered
 
@@ -266,7 +266,7 @@ cdef struct Sock:
     Pipe* reply_pipe
     uint32_t request_id
     int phase                 # where in the envelope
-    vector[uint8_t]* envelope # REP: encoded frames to replay
+    vector[uint8_t]* envelope  # REP: encoded frames to replay
     # ROUTER
     uint32_t next_rid
     int rid_sent              # the routing-id frame of the current message was handed out

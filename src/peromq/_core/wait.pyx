@@ -3,7 +3,7 @@
 #                  its recent waits were short and there is more than one CPU), then in one poll.
 #   wait_any       for anything else: the I/O threads and other senders wake it.
 # Both return 0 (look again), EAGAIN (deadline), EINTR (a signal came), or the errno that kept them from waiting.
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, errno
 from libc.stdlib cimport free, malloc
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
@@ -97,7 +97,6 @@ cdef int spin(Sock* s, Group* g, uint64_t seen, int64_t until) noexcept nogil:
     cdef Conn* only = NULL
     cdef int got = 0
     cdef int rc
-    cdef int i
     pthread_mutex_lock(&g.lock)
     if g.conns.size() == 1:
         only = g.conns[0][0]
@@ -110,7 +109,7 @@ cdef int spin(Sock* s, Group* g, uint64_t seen, int64_t until) noexcept nogil:
             break
         if rc < 0 or now_ns() >= until:
             break
-        for i in range(8):
+        for _ in range(8):
             cpu_pause()
     if only != NULL:
         conn_unref(only)
