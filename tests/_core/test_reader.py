@@ -1,5 +1,6 @@
-"""The scanner against the oracle: whatever arrives, in whatever pieces, the application sees the same."""
+"""The scanner against the oracle: what arrives, in whatever pieces, is what is seen."""
 
+import itertools
 import struct
 from collections.abc import Iterable
 
@@ -51,10 +52,12 @@ def streams(draw: st.DrawFn, sizes: list[int] = SMALL + LARGE) -> bytes:
 
 def cut(stream: bytes, at: Iterable[int]) -> list[bytes]:
     places = [0, *sorted(a for a in at if a < len(stream)), len(stream)]
-    return [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [stream[a:b] for a, b in itertools.pairwise(places)]
 
 
-def scan(pieces: Iterable[bytes], socket_type: int = PULL, **options: int) -> tuple[list[Seen], bool]:
+def scan(
+    pieces: Iterable[bytes], socket_type: int = PULL, **options: int
+) -> tuple[list[Seen], bool]:
     """Feed the pieces one by one; what the application sees, and whether the connection failed."""
     with Wire(socket_type, **options) as wire:
         for piece in pieces:
@@ -165,7 +168,7 @@ class TestSizes:
         shown = scan([stream], max_size=limit)
         assert shown == expected(stream, limit=limit)
         assert shown[1] == bool(over)
-        assert scan(cut(stream, range(0, 12)), max_size=limit) == shown
+        assert scan(cut(stream, range(12)), max_size=limit) == shown
 
     def test_a_frame_that_drips_in_costs_no_more_than_a_few_times_its_size(self) -> None:
         """Octet by octet, so that each read is one system call."""
@@ -188,7 +191,9 @@ class TestSizes:
 
 
 class TestHighWaterMark:
-    @given(streams(), st.integers(1, 5), st.integers(1, 5), st.lists(st.integers(0, 80000), max_size=4))
+    @given(
+        streams(), st.integers(1, 5), st.integers(1, 5), st.lists(st.integers(0, 80000), max_size=4)
+    )
     def test_pause_and_resume(self, stream: bytes, hwm: int, step: int, at: list[int]) -> None:
         shown: list[Seen] = []
         with Wire(rcvhwm=hwm) as wire:
@@ -266,7 +271,14 @@ class TestReq:
 
     @pytest.mark.parametrize(
         "parts",
-        [[b"x"], [b""], [b"x", b"", b"y"], [b"0123", b"x", b"y"], [b"0123", b""], [b"x" * 70000, b""]],
+        [
+            [b"x"],
+            [b""],
+            [b"x", b"", b"y"],
+            [b"0123", b"x", b"y"],
+            [b"0123", b""],
+            [b"x" * 70000, b""],
+        ],
     )
     def test_refuses(self, parts: list[bytes]) -> None:
         good = encode_message([b"", b"good"])
@@ -277,7 +289,7 @@ class TestReq:
 class TestEnd:
     def test_eof_in_the_middle_of_a_message_shows_none_of_it(self) -> None:
         stream = encode_message([b"a", pattern(1, 30000), b"b"])
-        for at in (*range(0, 20), 500, 16000, 29000, len(stream) - 4, len(stream) - 1):
+        for at in (*range(20), 500, 16000, 29000, len(stream) - 4, len(stream) - 1):
             with Wire() as wire:
                 wire.feed(encode_message([b"whole"]) + stream[:at])
                 wire.peer.close()

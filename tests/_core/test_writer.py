@@ -1,4 +1,4 @@
-"""Frames out: a small kernel buffer, cuts anywhere, new connections. Nothing is lost, doubled or cut."""
+"""Frames out: a small kernel buffer, cuts anywhere. Nothing is lost, doubled or cut."""
 
 from typing import Any
 
@@ -16,7 +16,10 @@ TINY = 2304  # the kernel makes of it what it must
 
 
 def messages_of(streams: list[bytes]) -> tuple[list[list[bytes]], list[bytes]]:
-    """Whole messages of all connections in order, and the commands; raises where a command cuts a message."""
+    """Whole messages of all connections in order, and the commands.
+
+    Raises where a command cuts a message.
+    """
     complete: list[list[bytes]] = []
     commands = []
     for stream in streams:
@@ -99,7 +102,7 @@ def test_cut_at_every_place(parts: list[int]) -> None:
     second = [b"second", b"message"]
     whole = zmtp.encode_message(first) + zmtp.encode_message(second)
     one = len(zmtp.encode_message(first))
-    places = sorted({*range(0, 24), *range(one - 12, len(whole)), *range(0, len(whole), 4999)})
+    places = sorted({*range(24), *range(one - 12, len(whole)), *range(0, len(whole), 4999)})
     for place in places:
         with Wire(PUSH) as wire:
             wire.window.teardown()

@@ -1,4 +1,4 @@
-"""What the tests of reader.pyx and writer.pyx share: the window with a far end, and what the oracle expects of it."""
+"""What the tests of reader.pyx and writer.pyx share: a window with a far end, and the oracle."""
 
 import select
 import socket
@@ -50,7 +50,7 @@ class Wire:
         return bool(poll.poll(0))
 
     def feed(self, data: bytes) -> None:
-        """The peer sends, we read, until all is read, or what we have read must first be received."""
+        """The peer sends, we read: until all is read, or some must be received first."""
         for start in range(0, len(data), PIECE):
             self.peer.sendall(data[start : start + PIECE])
             self.read()

@@ -1,4 +1,4 @@
-"""Fuzz the scanner: whatever a stranger sends in traffic, the application sees what the oracle says.
+"""Fuzz the scanner: whatever a stranger sends, the application sees what the oracle says.
 
     python -m tests.fuzz.fuzz_scanner --seconds 60
 

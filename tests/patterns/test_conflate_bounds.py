@@ -57,6 +57,7 @@ def test_a_slow_receiver_gets_few_but_the_newest(
     assert not readable(pull)
 
 
+@pytest.mark.no_sanitizer  # they keep freed memory for a while
 def test_an_idle_receiver_takes_no_memory(sock: Any, raw: Any) -> None:
     pull = sock("PULL", conflate=1, bind="tcp://127.0.0.1:*")
     wire = raw(last_endpoint(pull))
@@ -72,6 +73,7 @@ def test_an_idle_receiver_takes_no_memory(sock: Any, raw: Any) -> None:
     assert newest(pull, b"newest")[-1] == b"newest"
 
 
+@pytest.mark.no_sanitizer
 @pytest.mark.parametrize("size", [5000, 100_000])
 def test_a_stalled_wire_takes_no_memory(sock: Any, raw_listener: Any, size: int) -> None:
     push = sock("PUSH", conflate=1, sndbuf=8192, connect=raw_listener.endpoint)
