@@ -68,6 +68,7 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
     """To every matching peer that has room; a full one misses the whole message and nobody waits for it."""
     cdef size_t i = 0
     cdef Pipe* p
+    cdef int conflate = 0
     if not s.out_more:
         if s.ev_any.load(memory_order_seq_cst):
             sock_process(s)
@@ -75,6 +76,7 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
         while i < s.targets.size():
             p = s.targets[0][i]
             if pipe_writable(p):
+                conflate |= p.conflate
                 i += 1
                 continue
             if s.nodrop:
@@ -83,9 +85,10 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
             s.targets[0][i] = s.targets.back()
             s.targets.pop_back()
         s.newcomer = NULL
-        for i in range(s.targets.size()):
-            if s.targets[0][i].conflate:
-                conflate_out(s.targets[0][i])
+        if conflate:
+            for i in range(s.targets.size()):
+                if s.targets[0][i].conflate:
+                    conflate_out(s.targets[0][i])
     i = 0
     while i < s.targets.size():
         p = s.targets[0][i]
