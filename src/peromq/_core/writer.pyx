@@ -198,6 +198,9 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
         return WOULD_BLOCK
     while True:
         rc = write_once(c)
+        # after each call: a peer may have answered and the sender gone on before a long run of them ends
+        if f.nread != f.credited and flow_credit(f):
+            post_event(c.pipe, EV_WRITE)
         if rc == 0:
             if not go_idle:
                 break
@@ -207,8 +210,6 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
                 break
         elif rc < 0:
             break
-    if f.nread != f.credited and flow_credit(f):
-        post_event(c.pipe, EV_WRITE)
     if rc == WOULD_BLOCK:
         e.events = EPOLLOUT | EPOLLONESHOT
         e.data.u64 = <uint64_t>c | 1               # the I/O thread tells connections from groups by this bit
