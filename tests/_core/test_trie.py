@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from time import perf_counter_ns
+from time import process_time_ns
 
 import pytest
 from hypothesis import given
@@ -240,17 +240,17 @@ class TestHostilePeers:
     def test_leaving_costs_what_one_has_not_what_others_have(self) -> None:
         trie = TrieWindow()
         trie.add_many(1, os.urandom(30 * 300_000), 30)
-        start = perf_counter_ns()
+        start = process_time_ns()
         for subscriber in range(2, 1002):
             trie.add(subscriber, b"mine")
             trie.remove_subscriber(subscriber)
-        assert perf_counter_ns() - start < 1_000_000_000  # a walk of the tree takes 10 ms and more
+        assert process_time_ns() - start < 1_000_000_000  # a walk of the tree takes 10 ms and more
 
 
 # In a process of its own: what this one has freed before would hide what the index takes.
 MILLION = """
 import os
-from time import perf_counter_ns
+from time import process_time_ns
 from peromq._core._window_trie import TrieWindow
 
 def resident():
@@ -263,13 +263,13 @@ before = resident()
 trie.add_many(1, topics, 30)
 used = resident() - before
 assert len(trie) == 1_000_000
-start = perf_counter_ns()
+start = process_time_ns()
 found = trie.match_many(topics, 30)
-took = perf_counter_ns() - start
+took = process_time_ns() - start
 assert found == 1_000_000
-start = perf_counter_ns()
+start = process_time_ns()
 assert trie.count_gone(1) == 1_000_000
-print(used, took // 1_000_000, (perf_counter_ns() - start) // 1_000_000)
+print(used, took // 1_000_000, (process_time_ns() - start) // 1_000_000)
 assert trie.nodes == 0
 """
 
