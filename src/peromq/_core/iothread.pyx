@@ -25,6 +25,8 @@ cdef enum:
     NAP_NS = 50000
     LONG_NAP_NS = 130000         # once a stream has lasted for LASTING naps: fewer, larger writes
     LASTING = 16
+    HOT_NS = 15000
+    MAX_EXTRA_NS = 870000
     QUIET_NAPS = 3
     LEASE_NS = 1000000
     BULK_LEASE_NS = 5000000      # large messages: a caller needs longer for each, and two readers would copy them twice
@@ -125,6 +127,8 @@ cdef void* io_main(void* arg) noexcept nogil:
             naps += 1
             nap.tv_sec = 0
             nap.tv_nsec = NAP_NS if naps < LASTING else LONG_NAP_NS
+            # each of them costs a system call per round: let the round grow with their number, up to a millisecond
+            nap.tv_nsec += min(<long>io.hot.size() * HOT_NS, <long>MAX_EXTRA_NS)
             nanosleep(&nap, NULL)
             flush_hot(io)
             n = epoll_wait(io.epfd, evs, MAX_EVENTS, 0)
