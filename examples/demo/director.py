@@ -130,7 +130,7 @@ class Director:
 
     def revive(self, name: str) -> None:
         player = self.players[name]
-        library = "zmq" if player.row.library == "pyzmq" else player.row.library
+        library = "zmq" if player.row.package == "pyzmq" else player.row.package
         self.start(name, player.module, *player.arguments, library=library)
 
     def _end_all(self) -> None:

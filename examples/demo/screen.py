@@ -16,7 +16,7 @@ class Row:
     """One process, as its status feed describes it."""
 
     name: str
-    library: str
+    package: str
     pid: int
     state: str = "starting"
     total: int = 0
@@ -28,7 +28,7 @@ class Row:
     def cells(self) -> list[str]:
         return [
             self.name,
-            self.library,
+            self.package,
             str(self.pid),
             self.state,
             f"{self.rate:,.0f}",
@@ -85,7 +85,7 @@ class PlainScreen(Screen):
         for row in rows:
             cells = zip(COLUMNS[3:], row.cells()[3:], strict=True)
             figures = ", ".join(f"{column} {cell}" for column, cell in cells if cell)
-            print(self.stamped(f"    {row.name:11} {row.library:7} {figures}"), flush=True)
+            print(self.stamped(f"    {row.name:11} {row.package:7} {figures}"), flush=True)
 
     def __exit__(
         self,
