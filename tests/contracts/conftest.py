@@ -1,3 +1,3 @@
-from tests.sharedfixtures import ctx, endpoints, sock
+from tests.sharedfixtures import ctx, endpoints, monitor, sock
 
-__all__ = ["ctx", "endpoints", "sock"]
+__all__ = ["ctx", "endpoints", "monitor", "sock"]
