@@ -11,6 +11,7 @@ from . import error as error
 from . import sugar as sugar
 from . import utils as utils
 from ._core.handles import Frame, install
+from .alias import install_as_zmq
 from .constants import *
 from .context import Context, SyncContext
 from .curve import curve_keypair, curve_public
@@ -84,6 +85,7 @@ __all__ = [
     "get_includes",
     "get_library_dirs",
     "has",
+    "install_as_zmq",
     "proxy",
     "proxy_steerable",
     "pyzmq_version",

@@ -1,5 +1,7 @@
 """pyzmq's name for what is below the public classes. There is one backend here: our own."""
 
+import sys
+
 from ._core.handles import Frame as Frame
 from ._core.handles import SocketCore as Socket
 from .context import Context as Context
@@ -16,6 +18,11 @@ from .version import zmq_version_info as zmq_version_info
 
 Message = Frame
 PYZMQ_DRAFT_API = False
+
+# pyzmq's backends are modules below this one; to import them, this must look like a package.
+__path__: list[str] = []
+cython = select = sys.modules[__name__]
+sys.modules[f"{__name__}.cython"] = sys.modules[f"{__name__}.select"] = cython
 
 __all__ = [
     "IPC_PATH_MAX_LEN",

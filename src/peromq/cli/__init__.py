@@ -1,0 +1,3 @@
+"""The command `peromq`."""
+
+from .main import main as main
