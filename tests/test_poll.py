@@ -278,10 +278,3 @@ def test_proxy_ends_with_the_context() -> None:
     context.term()
     thread.join()
     assert seen == [zmq.ContextTerminated]
-
-
-def test_steerable_proxies_are_gone(ctx: zmq.Context[Any]) -> None:
-    with ctx.socket(zmq.PULL) as frontend, ctx.socket(zmq.PUSH) as backend:
-        with pytest.raises(zmq.ZMQError) as caught:
-            zmq.proxy_steerable(frontend, backend)
-        assert caught.value.errno == zmq.ENOTSUP

@@ -5,4 +5,16 @@ from peromq._core.handles import SocketCore
 def poll_cores(
     items: list[tuple[SocketCore | int, int]], timeout_ms: int
 ) -> list[tuple[int, int]]: ...
-def proxy_cores(frontend: SocketCore, backend: SocketCore, capture: SocketCore | None) -> None: ...
+
+class Proxy:
+    def __init__(
+        self,
+        frontend: SocketCore,
+        backend: SocketCore,
+        capture: SocketCore | None = None,
+        control: SocketCore | None = None,
+        prefixes: tuple[bytes, bytes] | None = None,
+        interruptible: bool = False,
+    ) -> None: ...
+    def run(self) -> None: ...
+    def counts(self) -> tuple[int, ...]: ...

@@ -1,15 +1,17 @@
 # poll and proxy: calls that concern several sockets. The rules of this border are in handles.pyx.
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libcpp.atomic cimport memory_order_seq_cst
+from libcpp.vector cimport vector
 
 from peromq._core.handles_frame cimport make_error
 from peromq._core.handles_base cimport poll_now, settle
 from peromq._core.handles cimport SocketCore
-from peromq._core.proxy cimport proxy_run
-from peromq._core.types cimport Sock
+from peromq._core.patterns cimport ENOTSUP
+from peromq._core.proxy cimport Part, Relay, relay_drop, relay_run
+from peromq._core.types cimport T_PULL, T_ROUTER, T_SUB, Sock
 from peromq._core.sysio cimport POLLIN, POLLOUT, POLLPRI, now_ns, pollfd
 from peromq._core.wait cimport wait_any, wait_readable
 
@@ -99,17 +101,60 @@ cdef object collect(list items, pollfd* fds, list ready):
     ready.sort()
 
 
-def proxy_cores(SocketCore frontend, SocketCore backend, SocketCore capture=None):
-    """Forward both ways without the GIL until a socket is closed or its context ends."""
-    cdef int rc
-    cdef Sock* c = capture.s if capture is not None else NULL
-    if frontend.s == NULL or backend.s == NULL:
-        raise make_error(ENOTSOCK)
-    while True:
-        with nogil:
-            rc = proxy_run(frontend.s, backend.s, c)
-        settle(frontend)
-        if rc == EINTR:
-            PyErr_CheckSignals()
-        else:
-            raise make_error(rc)
+cdef class Proxy:
+    """What a proxy is at: run() forwards both ways without the GIL. Of one thread.
+
+    prefixes: for the messages that capture gets, (frontend's, backend's): then ROUTER to ROUTER swaps ids, as in monitored_queue.
+    interruptible: signals are looked for even while there is always something to do; for the main thread.
+    """
+    cdef Relay r
+    cdef SocketCore frontend, backend, capture, control
+    cdef object prefixes
+
+    def __cinit__(self):
+        self.r.there.in_hand = new vector[Part]()
+        self.r.back.in_hand = new vector[Part]()
+
+    def __init__(self, SocketCore frontend not None, SocketCore backend not None, SocketCore capture=None,
+                 SocketCore control=None, tuple prefixes=None, bint interruptible=False):
+        cdef Relay* r = &self.r
+        if frontend.s == NULL or backend.s == NULL or (capture is not None and capture.s == NULL) or (control is not None and control.s == NULL):
+            raise make_error(ENOTSOCK)
+        if capture is not None and capture.s.type in (T_PULL, T_SUB):
+            raise make_error(ENOTSUP)
+        self.frontend, self.backend, self.capture, self.control = frontend, backend, capture, control
+        r.there.src = r.back.dst = frontend.s
+        r.there.dst = r.back.src = backend.s
+        r.capture = capture.s if capture is not None else NULL
+        r.control = control.s if control is not None else NULL
+        r.interruptible = interruptible
+        if prefixes is not None:
+            self.prefixes = prefixes
+            r.there.prefix, r.there.prefix_size = <const uint8_t*><char*>prefixes[0], len(prefixes[0])
+            r.back.prefix, r.back.prefix_size = <const uint8_t*><char*>prefixes[1], len(prefixes[1])
+            r.swap = frontend.s.type == T_ROUTER and backend.s.type == T_ROUTER
+
+    def __dealloc__(self):
+        relay_drop(&self.r)
+        del self.r.there.in_hand
+        del self.r.back.in_hand
+
+    def run(self):
+        """Returns when the control socket is readable; else raises: ENOTSOCK, ETERM, or what a signal handler raises."""
+        cdef int rc
+        while True:
+            with nogil:
+                rc = relay_run(&self.r)
+            settle(self.frontend)
+            if rc == 0:
+                return
+            if rc == EINTR:
+                PyErr_CheckSignals()
+            else:
+                raise make_error(rc)
+
+    def counts(self):
+        """(messages, octets) in and out of the frontend, in and out of the backend: eight numbers."""
+        there = self.r.there.messages, self.r.there.octets
+        back = self.r.back.messages, self.r.back.octets
+        return there + back + back + there

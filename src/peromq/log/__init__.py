@@ -1,0 +1,1 @@
+"""Log records over a PUB socket. `python -m peromq.log ENDPOINT` prints them."""

@@ -1,0 +1,46 @@
+"""Z85 (RFC 32): 4 octets as 5 printable characters. The text form of CURVE keys."""
+
+from __future__ import annotations
+
+Z85CHARS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+"""The digits of base 85, from 0 to 84."""
+
+Z85MAP = {character: value for value, character in enumerate(Z85CHARS)}
+"""The value of each digit."""
+
+
+def encode(rawbytes: bytes | bytearray | memoryview) -> bytes:
+    """Octets as Z85. ValueError unless their number is a multiple of 4."""
+    raw = bytes(rawbytes)
+    if len(raw) % 4:
+        raise ValueError(f"length must be multiple of 4, not {len(raw)}")
+    text = bytearray()
+    for start in range(0, len(raw), 4):
+        value = int.from_bytes(raw[start : start + 4], "big")
+        digits = bytearray(5)
+        for place in reversed(range(5)):
+            value, digit = divmod(value, 85)
+            digits[place] = Z85CHARS[digit]
+        text += digits
+    return bytes(text)
+
+
+def decode(z85bytes: str | bytes | bytearray | memoryview) -> bytes:
+    """What `encode` encoded. ValueError for what it cannot have made."""
+    try:
+        text = z85bytes.encode("ascii") if isinstance(z85bytes, str) else bytes(z85bytes)
+    except UnicodeEncodeError:
+        raise ValueError("string argument should contain only ASCII characters") from None
+    if len(text) % 5:
+        raise ValueError(f"Z85 length must be multiple of 5, not {len(text)}")
+    raw = bytearray()
+    for start in range(0, len(text), 5):
+        value = 0
+        for character in text[start : start + 5]:
+            if character not in Z85MAP:
+                raise ValueError(f"not a Z85 character: {chr(character)!r}")
+            value = value * 85 + Z85MAP[character]
+        if value > 0xFFFFFFFF:
+            raise ValueError(f"not Z85, as it stands for no 4 octets: {text[start : start + 5]!r}")
+        raw += value.to_bytes(4, "big")
+    return bytes(raw)
