@@ -2,14 +2,17 @@
 
 import sys
 
-from . import attributes as attrsettr
-from . import backend as frame
+from . import attributes
+from . import backend
 from . import context as context
 from . import poll as poll
 from . import socket as socket
 from . import stopwatch as stopwatch
 from . import tracker as tracker
 from . import version as version
+
+attrsettr = attributes
+frame = backend
 
 # So that `import peromq.sugar.socket` works, too, this looks like a package.
 __path__: list[str] = []

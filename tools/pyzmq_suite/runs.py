@@ -69,8 +69,8 @@ def _parse(report: Path, name: str) -> list[Result]:
         outcome, text = "passed", ""
         for child in case:
             if child.tag in ("failure", "error"):
-                outcome, text = "failed", child.text or child.get("message", "")
+                outcome, text = "failed", child.text or child.get("message") or ""
             elif child.tag == "skipped":
-                outcome, text = "skipped", child.get("message", "")
+                outcome, text = "skipped", child.get("message") or ""
         results.append(Result(f"{place or name}::{case.get('name')}", outcome, text))
     return results
