@@ -20,7 +20,7 @@ NAMES = ("peromq", "pyzmq", "pyomq", "c", "raw")
 _VERSIONS = """
 import importlib, json, sys
 lib = importlib.import_module(sys.argv[1])
-own = getattr(lib, "__version__", "?")
+own = lib.peromq_version() if sys.argv[1] == "peromq" else getattr(lib, "__version__", "?")
 core = getattr(lib, "zmq_version", None)
 print(json.dumps({"version": own, "libzmq": core() if core else "",
                   "python": sys.version.split()[0], "file": lib.__file__}))

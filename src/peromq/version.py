@@ -2,11 +2,17 @@
 
 from .constants import LIBZMQ_VERSION
 
-__version__ = "0.1.0"  # pyproject.toml says the same; a test compares
-__revision__ = ""
+PEROMQ_VERSION = "0.1.0"  # pyproject.toml says the same; a test compares
 
-PYZMQ_VERSION = (27, 3, 0)
+VERSION_MAJOR, VERSION_MINOR, VERSION_PATCH, VERSION_EXTRA = 27, 3, 0, ""
+version_info: tuple[int, int, int] | tuple[int, int, int, float]
+version_info = (VERSION_MAJOR, VERSION_MINOR, VERSION_PATCH)
 """The pyzmq release whose API ours is a superset of."""
+
+__version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
+"""pyzmq's as well: programs compare it to learn what they may call. Ours: `peromq_version`."""
+
+__revision__ = ""
 
 CAPABILITIES = frozenset({"ipc"})
 """What `has` answers yes to."""
@@ -24,12 +30,17 @@ def zmq_version() -> str:
 
 def pyzmq_version_info() -> tuple[int, int, int] | tuple[int, int, int, float]:
     """The pyzmq release whose API ours is a superset of."""
-    return PYZMQ_VERSION
+    return version_info
 
 
 def pyzmq_version() -> str:
     """`pyzmq_version_info` as text."""
-    return ".".join(map(str, PYZMQ_VERSION))
+    return __version__
+
+
+def peromq_version() -> str:
+    """The version of PeroMQ itself."""
+    return PEROMQ_VERSION
 
 
 def has(capability: str) -> bool:
@@ -46,6 +57,7 @@ __all__ = [
     "__revision__",
     "__version__",
     "has",
+    "peromq_version",
     "pyzmq_version",
     "pyzmq_version_info",
     "zmq_version",

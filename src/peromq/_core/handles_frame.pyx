@@ -154,16 +154,17 @@ cdef class Frame:
         return self._tracker
 
     def __str__(self):
-        text = bytes(self.bytes[:16])
+        module = "zmq" if type(self) is Frame else type(self).__module__
+        text = bytes(self.bytes[:16]) if self.size <= 16 else PyBytes_FromStringAndSize(<const char*>self.data, 12)
         if self.size <= 16:
-            return f"<{type(self).__module__}.{type(self).__name__}({text!r})>"
+            return f"<{module}.{type(self).__name__}({text!r})>"
         size = self.size
         units = ["GB", "MB", "kB"]
         unit = "B"
         while size >= 1000 and units:
             size = round(size / 1000)
             unit = units.pop()
-        return f"<{type(self).__module__}.{type(self).__name__}({text[:12]!r}...{size}{unit})>"
+        return f"<{module}.{type(self).__name__}({text!r}...{size}{unit})>"
 
     def __repr__(self):
         return str(self)

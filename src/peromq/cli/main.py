@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ..version import __version__
+from ..version import PEROMQ_VERSION
 from .run import OWN_OPTIONS, parser_of, run
 
 
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default sys.argv's. Returns the exit code, if it returns."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="peromq", description="ZeroMQ written anew for Python.")
-    parser.add_argument("--version", action="version", version=f"peromq {__version__}")
+    parser.add_argument("--version", action="version", version=f"peromq {PEROMQ_VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     run_parser = parser_of(commands)
 

@@ -58,13 +58,16 @@ def run(parser: argparse.ArgumentParser, program: list[str], *, children: bool) 
 def _flags_of(program: list[str]) -> str:
     """The one-letter options for the interpreter itself, as far as they come first."""
     flags = ""
-    for word in program:
+    words = iter(program)
+    for word in words:
         if not word.startswith("-") or word.startswith("--") or word == "-":
             break
-        for letter in word[1:]:
+        for place, letter in enumerate(word[1:], 1):
             if letter in "mc":
                 return flags
             if letter in "WX":
+                if place == len(word) - 1:
+                    next(words, None)  # its argument
                 break
             flags += letter
     return flags
