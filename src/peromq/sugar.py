@@ -2,8 +2,7 @@
 
 import sys
 
-from . import attributes
-from . import backend
+from . import attributes, backend
 from . import context as context
 from . import poll as poll
 from . import socket as socket
