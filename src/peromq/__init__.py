@@ -13,6 +13,7 @@ from . import utils as utils
 from ._core.handles import Frame, install
 from .alias import install_as_zmq
 from .constants import *
+from .constants import IPC_PATH_MAX_LEN
 from .context import Context, SyncContext
 from .curve import curve_keypair, curve_public
 from .error import (
@@ -34,7 +35,6 @@ from .poll import Poller, select, zmq_poll
 from .socket import COPY_THRESHOLD, Socket, SyncSocket
 from .stopwatch import Stopwatch
 from .tracker import _FINISHED_TRACKER, MessageTracker
-from .transports.ipc import PATH_LIMIT as IPC_PATH_MAX_LEN
 from .version import (
     __revision__,
     __version__,

@@ -9,19 +9,20 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` would be the dearest of these imports
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping, Sequence
+    from types import CodeType, ModuleType
+    from typing import Any
 
 ALIAS, TARGET = "zmq", "peromq"
 
 CHILDREN = "PEROMQ_AS_ZMQ"
 """Environment variable of `peromq run`: "children" if children are to have our zmq, too."""
 
-BOOTSTRAP = str(Path(__file__).parent / "cli" / "bootstrap")
+BOOTSTRAP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cli", "bootstrap")
 """On PYTHONPATH, it makes an interpreter start with our zmq."""
 
 PLACES = {
@@ -45,7 +46,7 @@ def place_of(name: str) -> str:
     return PLACES.get(name) or TARGET + name.removeprefix(ALIAS)
 
 
-class ZmqFinder(MetaPathFinder):
+class ZmqFinder:
     """Finds `zmq` and all below it in this package."""
 
     def find_spec(
@@ -73,7 +74,7 @@ class ZmqFinder(MetaPathFinder):
         return alias
 
 
-class ZmqLoader(InspectLoader):
+class ZmqLoader:
     """Gives the very module object of our name, so that classes are the same under both."""
 
     def __init__(self, place: str, spec: ModuleSpec) -> None:
@@ -91,18 +92,20 @@ class ZmqLoader(InspectLoader):
     # for `python -m zmq.log`
 
     def get_code(self, fullname: str) -> CodeType | None:
-        loader = self.own_spec.loader
-        return loader.get_code(self.place) if isinstance(loader, InspectLoader) else None
+        loader: Any = self.own_spec.loader
+        code: CodeType | None = loader.get_code(self.place)
+        return code
 
     def get_source(self, fullname: str) -> str | None:
-        loader = self.own_spec.loader
-        return loader.get_source(self.place) if isinstance(loader, InspectLoader) else None
+        loader: Any = self.own_spec.loader
+        source: str | None = loader.get_source(self.place)
+        return source
 
     def is_package(self, fullname: str) -> bool:
         return self.own_spec.submodule_search_locations is not None
 
 
-class PyzmqMetadata(MetaPathFinder):
+class PyzmqMetadata:
     """Answers `importlib.metadata.version("pyzmq")` where no pyzmq is installed."""
 
     def find_spec(self, *args: object) -> None:
@@ -115,6 +118,7 @@ class PyzmqMetadata(MetaPathFinder):
 
 def _stand_in() -> Any:
     from importlib.metadata import Distribution
+    from pathlib import Path
 
     from .version import pyzmq_version
 
@@ -151,14 +155,14 @@ def install_as_zmq(*, children: bool = False) -> None:
         os.environ[CHILDREN] = "children"
 
 
-def enter(environ: Any) -> None:
+def enter(environ: MutableMapping[str, str]) -> None:
     """Put the bootstrap directory first on an environment's PYTHONPATH."""
     entries = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if BOOTSTRAP not in entries:
         environ["PYTHONPATH"] = os.pathsep.join([BOOTSTRAP, *entries])
 
 
-def leave(environ: Any) -> None:
+def leave(environ: MutableMapping[str, str]) -> None:
     """Undo `enter`."""
     entries = environ.get("PYTHONPATH", "").split(os.pathsep)
     kept = [entry for entry in entries if entry and entry != BOOTSTRAP]

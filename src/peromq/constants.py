@@ -12,6 +12,8 @@ from typing import Self
 
 LIBZMQ_VERSION = (4, 3, 5)  # the release whose numbers and behaviour we match
 
+IPC_PATH_MAX_LEN = 107  # octets: sun_path holds 108 with the terminating NUL
+
 _NATIVE = 156384712  # ZMQ_HAUSNUMERO: libzmq numbers its own errors from here
 
 # On Windows libzmq uses the C runtime's <errno.h>; Python's errno module prefers the WSA* numbers.

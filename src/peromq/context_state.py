@@ -8,14 +8,17 @@ import os
 import threading
 import time
 import weakref
+from typing import TYPE_CHECKING
 
 from ._core.handles import Engine
 from .constants import ContextOption, Errno, SocketType
-from .control import Control
 from .error import ContextTerminated, ZMQError
 from .inproc import InprocRegistry
 from .option_table import CONTEXT_OPTIONS, INT_MAX, INT_MIN
 from .socket_state import SocketState
+
+if TYPE_CHECKING:
+    from .control import Control
 
 _numbers = itertools.count(1)
 _by_number: weakref.WeakValueDictionary[int, ContextState] = weakref.WeakValueDictionary()
@@ -104,6 +107,8 @@ class ContextState:
 
         Raises ZMQError with EMTHREAD if the context has no I/O thread to serve it.
         """
+        from .control import Control  # not above: `import peromq` shall be quick
+
         with self.lock:
             if self.control is None:
                 engine = self.engine

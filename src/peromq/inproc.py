@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .constants import Errno
@@ -24,20 +23,20 @@ FIRST_TOKEN = 1 << 48
 ENOENT = 2
 
 
-@dataclass(slots=True)
 class InprocLinks:
     """The inproc pipes of one socket, by token."""
 
-    connected: dict[str, list[int]] = field(default_factory=dict)  # by name
-    accepted: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.connected: dict[str, list[int]] = {}  # by name
+        self.accepted: list[int] = []
 
 
-@dataclass(slots=True)
 class _Waiting:
     """A connect whose bind has not come yet."""
 
-    token: int
-    far_end: object
+    def __init__(self, token: int, far_end: object) -> None:
+        self.token = token
+        self.far_end = far_end
 
 
 class InprocRegistry:

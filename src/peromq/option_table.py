@@ -5,8 +5,7 @@ It drives `Options`, `Socket.get` and `set`, attribute access, and the tests. De
 libzmq 4.3.5's as measured; draft options (from 93 on) are always there.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .constants import ContextOption, SocketOption, SocketType
 
@@ -25,8 +24,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 ALL_TYPES = frozenset(SocketType)
 
 
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
+class OptionSpec(NamedTuple):
     """One socket or context option."""
 
     name: str

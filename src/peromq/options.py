@@ -4,7 +4,6 @@ The attributes are for the rooms below (`sock.options.reconnect_ivl`); they have
 A test holds them to `option_table`.
 """
 
-import ipaddress
 from collections.abc import Callable
 
 from .constants import Errno, SecurityMechanism, SocketOption, SocketType
@@ -314,6 +313,8 @@ def _check_length(spec: OptionSpec, value: bytes) -> None:
 def _check_network(spec: OptionSpec, value: bytes) -> None:
     """An IPv4 or IPv6 network in CIDR notation, or an address."""
     try:
+        import ipaddress  # not above: `import peromq` shall be quick
+
         ipaddress.ip_network(value.decode(), strict=False)
     except ValueError as error:
         raise _invalid(spec, f"must be an IP network: {error}") from None

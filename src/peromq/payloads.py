@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import pickle
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+# `json` and `pickle` are imported where they are used: `import peromq` shall be quick.
+
+DEFAULT_PROTOCOL = 5 if sys.version_info >= (3, 14) else 4
+"""pickle.DEFAULT_PROTOCOL"""
 
 
 class PayloadMixin:
@@ -50,24 +54,32 @@ class PayloadMixin:
 
     def send_json(self, obj: Any, flags: int = 0, **kwargs: Any) -> MessageTracker | None:
         """Send an object as JSON. routing_id and group go to `send`, other kwargs to json.dumps."""
+        import json
+
         to_send = {key: kwargs.pop(key) for key in ("routing_id", "group") if key in kwargs}
         return self.send(json.dumps(obj, **kwargs).encode(), flags=flags, **to_send)
 
     def recv_json(self, flags: int = 0, **kwargs: Any) -> Any:
         """Receive an object sent as JSON. `kwargs` go to json.loads."""
+        import json
+
         return self._deserialize(self.recv(flags), lambda data: json.loads(data, **kwargs))
 
     def send_pyobj(
-        self, obj: Any, flags: int = 0, protocol: int = pickle.DEFAULT_PROTOCOL, **kwargs: Any
+        self, obj: Any, flags: int = 0, protocol: int = DEFAULT_PROTOCOL, **kwargs: Any
     ) -> MessageTracker | None:
         """Send an object as a pickle.
 
         Unpickling runs what the sender wants: only between programs that trust each other.
         """
+        import pickle
+
         return self.send(pickle.dumps(obj, protocol), flags=flags, **kwargs)
 
     def recv_pyobj(self, flags: int = 0) -> Any:
         """Receive a pickled object. Unpickling runs what the sender wants: see `send_pyobj`."""
+        import pickle
+
         return self._deserialize(self.recv(flags), pickle.loads)
 
     def send_serialized(

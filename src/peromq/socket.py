@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import random
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
@@ -309,6 +308,8 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         if (min_port, max_port) == (49152, 65536):
             self.bind(f"{addr}:*")
             return int(self._state.options.last_endpoint.rpartition(":")[2])
+        import random  # not above: `import peromq` shall be quick
+
         for _ in range(max_tries):
             port = random.randrange(min_port, max_port)
             try:

@@ -14,7 +14,6 @@ from .inproc import ENOENT, InprocLinks
 from .monitor import MonitorFeed
 from .option_table import LIVE_OPTIONS
 from .options import Options
-from .transports import split_endpoint
 from .version import CAPABILITIES
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ class SocketState:
             self.context.inproc.bind(_inproc_name(endpoint), self)
             self.options.last_endpoint = endpoint
         else:
-            split_endpoint(endpoint)
+            _check_endpoint(endpoint)
             self.options.last_endpoint = self.context.control_for(endpoint).bind(core, endpoint)
 
     def connect(self, endpoint: str) -> None:
@@ -151,7 +150,7 @@ class SocketState:
             if binder is not None and binder.on_peer is not None:
                 binder.on_peer()
         else:
-            split_endpoint(endpoint)
+            _check_endpoint(endpoint)
             self.options.last_endpoint = self.context.control_for(endpoint).connect(core, endpoint)
         self.options.connect_routing_id = b""  # it was for this connect only
 
@@ -160,7 +159,7 @@ class SocketState:
         if endpoint.startswith(INPROC):
             self.context.inproc.unbind(_inproc_name(endpoint), self)
             return
-        split_endpoint(endpoint)
+        _check_endpoint(endpoint)
         if self.context.control is None:
             raise ZMQError(ENOENT)
         self.context.control.unbind(core, endpoint)
@@ -170,7 +169,7 @@ class SocketState:
         if endpoint.startswith(INPROC):
             self.context.inproc.disconnect(_inproc_name(endpoint), self)
             return
-        split_endpoint(endpoint)
+        _check_endpoint(endpoint)
         if self.context.control is None:
             raise ZMQError(ENOENT)
         self.context.control.disconnect(core, endpoint)
@@ -195,6 +194,13 @@ class SocketState:
         if self.core is not None:
             self.core.after_fork()
         self.core = None
+
+
+def _check_endpoint(endpoint: str) -> None:
+    """ZMQError: EINVAL or EPROTONOSUPPORT unless it has a scheme of ours and an address."""
+    from .transports import split_endpoint  # not above: `import peromq` shall be quick
+
+    split_endpoint(endpoint)
 
 
 def _inproc_name(endpoint: str) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from peromq.constants import IPC_PATH_MAX_LEN
 from peromq.error import ZMQError
 from peromq.options import Options
-from peromq.transports.ipc import PATH_LIMIT, IpcTransport
+from peromq.transports.ipc import IpcTransport
 
 IPC = IpcTransport()
 
@@ -122,13 +123,13 @@ def test_bad_names(options: Options, address: str) -> None:
 @pytest.mark.parametrize("first", ["/", "@"])
 def test_the_limit_of_a_path_is_told(options: Options, first: str) -> None:
     for use in (IPC.listen, IPC.target):
-        with pytest.raises(ZMQError, match=str(PATH_LIMIT)) as caught:
-            use(first.ljust(PATH_LIMIT + 1, "x"), options)
+        with pytest.raises(ZMQError, match=str(IPC_PATH_MAX_LEN)) as caught:
+            use(first.ljust(IPC_PATH_MAX_LEN + 1, "x"), options)
         assert caught.value.errno == errno.ENAMETOOLONG
 
 
 def test_the_longest_path_serves(options: Options, tmp_path: Path) -> None:
-    IPC.listen(f"{tmp_path}/".ljust(PATH_LIMIT, "x"), options).close()
+    IPC.listen(f"{tmp_path}/".ljust(IPC_PATH_MAX_LEN, "x"), options).close()
 
 
 def test_a_missing_directory_is_enoent(options: Options, tmp_path: Path) -> None:

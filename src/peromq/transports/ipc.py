@@ -14,6 +14,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Sequence
 
+from ..constants import IPC_PATH_MAX_LEN
 from .base import (
     Listening,
     Route,
@@ -23,9 +24,6 @@ from .base import (
     from_oserror,
     set_buffers,
 )
-
-PATH_LIMIT = 107
-"""Octets of the longest path: sun_path holds 108 with the terminating NUL."""
 
 _UCRED = struct.Struct("3i")
 
@@ -209,10 +207,10 @@ def _socket_name(address: str, endpoint: str) -> bytes:
             raise error(errno.EINVAL, "an abstract name needs a name", endpoint)
     elif b"\0" in name:
         raise error(errno.EINVAL, "a path cannot contain NUL", endpoint)
-    if len(name) > PATH_LIMIT:
+    if len(name) > IPC_PATH_MAX_LEN:
         raise error(
             errno.ENAMETOOLONG,
-            f"ipc path {address!r} is longer than {PATH_LIMIT} octets (sizeof sun_path)",
+            f"ipc path {address!r} is longer than {IPC_PATH_MAX_LEN} octets (sizeof sun_path)",
             endpoint,
         )
     return name
