@@ -89,6 +89,7 @@ cdef Flow* flow_new(uint32_t hwm, ReleaseQueue* releases) noexcept nogil
 cdef void flow_unref(Flow* f) noexcept nogil
 cdef Chunk* flow_grow(Flow* f, size_t need) noexcept nogil
 cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size, Chunk* pin) noexcept nogil
+cdef int flow_put_tracked(Flow* f, uint8_t flags, const uint8_t* data, size_t n, Chunk* pin) noexcept nogil
 cdef Chunk* body_new(size_t size) noexcept nogil
 cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil
 cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil

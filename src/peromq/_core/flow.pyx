@@ -248,6 +248,28 @@ cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size,
     return 0
 
 
+cdef int flow_put_tracked(Flow* f, uint8_t flags, const uint8_t* data, size_t n, Chunk* pin) noexcept nogil:
+    """Producer: append a frame below BIG, by copy. Somebody waits for `pin`: it is held until the consumer is done with the frame.
+
+    The chunk takes no other frame (cap 0). If the message ends here, it is counted here, and not in the chunk that is open behind it:
+    flow_publish makes 0 of that one's count.
+    """
+    cdef Chunk* c = frames_new(<uint32_t>n + 9)
+    if c == NULL:
+        return -1
+    c.starts = not f.open
+    f.tail.next.store(c, memory_order_relaxed)
+    f.tail = c
+    flow_put(f, flags, data, n)
+    c.cap = 0
+    pin.refs.fetch_add(1)
+    c.pin = pin
+    if not flags & F_MORE and flow_grow(f, 64) != NULL:
+        c.wmsgs = 1
+        f.tail.wmsgs = <uint32_t>-1
+    return 0
+
+
 cdef void flow_commit_body(Flow* f) noexcept nogil:
     """A message that ends with a body: a new chunk goes behind it, so that the body can be let go of as soon as it is consumed."""
     cdef Chunk* body = f.tail

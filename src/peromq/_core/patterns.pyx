@@ -8,8 +8,8 @@ from libc.stdint cimport uint32_t
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
-from peromq._core.flow cimport (BIG, F_MORE, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
-                                flow_put_body, flow_rollback)
+from peromq._core.flow cimport (BIG, F_MORE, PIN_TRACKED, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
+                                flow_put_body, flow_put_tracked, flow_rollback)
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
                                   untarget, xpub_done, xpub_peek, xsub_send)
 from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
@@ -97,6 +97,8 @@ cdef Pipe* lb_pick(Sock* s) noexcept nogil:
 cdef int put(Pipe* p, uint8_t flags, const uint8_t* data, size_t n, Chunk* pin) noexcept nogil:
     p.pending_octets += <uint32_t>n + 2
     if n < BIG:
+        if pin != NULL and pin.flags & PIN_TRACKED:
+            return flow_put_tracked(p.outq, flags, data, n, pin)
         return flow_put(p.outq, flags, data, n)
     return flow_put_body(p.outq, flags, data, n, pin)
 
