@@ -21,12 +21,12 @@ SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench asan tsan lists clean \
+.PHONY: help build demo test pyzmq-suite check bench asan tsan lists clean \
         check-lint check-format check-types check-cython check-rules
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(VENV)/.installed  ## compile, and install into $(VENV)
 
@@ -35,6 +35,9 @@ demo: build  ## the guided tour
 
 test: build  ## the tests, without the slow ones
 	$(PY) -m pytest -q $(TESTS) -m "not slow" $(ARGS)
+
+pyzmq-suite: build $(VENV)/.compat  ## pyzmq's own tests against PeroMQ
+	$(PY) -m tools.pyzmq_suite $(ARGS)
 
 check: check-lint check-format check-types check-cython check-rules  ## linters, types and the source rules (-k: all of them)
 
@@ -102,6 +105,10 @@ $(VENV)/.tools: $(VENV)/.created pyproject.toml
 
 $(VENV)/.check: $(VENV)/.tools
 	$(LOCK) $(PIP) install --group check
+	@touch $@
+
+$(VENV)/.compat: $(VENV)/.tools
+	$(LOCK) $(PIP) install --group compat
 	@touch $@
 
 # A plain install, not an editable one: an editable meson-python package rebuilds itself on import, without a lock.
