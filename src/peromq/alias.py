@@ -66,9 +66,8 @@ class ZmqFinder:
                 name=fullname,
             )
         is_package = spec.submodule_search_locations is not None or place in PLACES.values()
-        alias = ModuleSpec(
-            fullname, ZmqLoader(place, spec), origin=spec.origin, is_package=is_package
-        )
+        loader: Any = ZmqLoader(place, spec)
+        alias = ModuleSpec(fullname, loader, origin=spec.origin, is_package=is_package)
         if spec.submodule_search_locations is not None:
             alias.submodule_search_locations = spec.submodule_search_locations
         return alias
