@@ -3,7 +3,6 @@
 import sys
 
 from ._core.handles import Frame as Frame
-from ._core.handles import SocketCore as Socket
 from .constants import IPC_PATH_MAX_LEN as IPC_PATH_MAX_LEN
 from .context import Context as Context
 from .curve import curve_keypair as curve_keypair
@@ -13,6 +12,7 @@ from .error import zmq_errno as zmq_errno
 from .forward import proxy as proxy
 from .forward import proxy_steerable as proxy_steerable
 from .poll import zmq_poll as zmq_poll
+from .socket import Socket as Socket
 from .version import has as has
 from .version import zmq_version_info as zmq_version_info
 

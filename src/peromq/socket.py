@@ -39,7 +39,7 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
     raises ZMQError with ENOTSOCK, after `Context.term` ContextTerminated.
     """
 
-    context: Context[Any]
+    context: Context[Any] = cast("Context[Any]", None)  # here, too, for mock.Mock(spec=Socket)
     copy_threshold: int
     type: SocketType
     _state: SocketState

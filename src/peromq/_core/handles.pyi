@@ -1,6 +1,7 @@
 """The border between Python and the data plane. docs/contracts.md says who calls what, and when."""
 
 import builtins
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, overload
 
@@ -31,6 +32,8 @@ class Frame:
     group: str
     @property
     def tracker(self) -> MessageTracker | None: ...
+    @property
+    def tracker_event(self) -> threading.Event | None: ...
     @property
     def bytes(self) -> builtins.bytes: ...
     @property

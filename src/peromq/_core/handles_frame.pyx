@@ -153,6 +153,11 @@ cdef class Frame:
     def tracker(self):
         return self._tracker
 
+    @property
+    def tracker_event(self):
+        """The event of the tracker, if memory is shared and tracked."""
+        return self.guard.event if self.guard is not None else None
+
     def __str__(self):
         module = "zmq" if type(self) is Frame else type(self).__module__
         text = bytes(self.bytes[:16]) if self.size <= 16 else PyBytes_FromStringAndSize(<const char*>self.data, 12)
