@@ -34,6 +34,7 @@ from peromq import (
     get_library_dirs,
     has,
     install_as_zmq,
+    peromq_version,
     proxy,
     proxy_steerable,
     pyzmq_version,
