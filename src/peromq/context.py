@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 from warnings import warn
 from weakref import WeakSet
 
@@ -26,7 +26,15 @@ def _notice_exit() -> None:
     _exiting = True
 
 
-_SocketT_co = TypeVar("_SocketT_co", bound=Socket[Any], covariant=True)
+# The default is for type checkers: `zmq.Context.instance().socket(…)` is a Socket[bytes].
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    _SocketT_co = TypeVar("_SocketT_co", bound=Socket[Any], covariant=True, default=Socket[bytes])
+else:
+    from typing import TypeVar
+
+    _SocketT_co = TypeVar("_SocketT_co", bound=Socket[Any], covariant=True)
 
 
 class Context(AttributeSetter, Generic[_SocketT_co]):
