@@ -118,8 +118,10 @@ cdef class Proxy:
     def __init__(self, SocketCore frontend not None, SocketCore backend not None, SocketCore capture=None,
                  SocketCore control=None, tuple prefixes=None, bint interruptible=False):
         cdef Relay* r = &self.r
-        if frontend.s == NULL or backend.s == NULL or (capture is not None and capture.s == NULL) or (control is not None and control.s == NULL):
-            raise make_error(ENOTSOCK)
+        cdef SocketCore core
+        for core in (frontend, backend, capture, control):
+            if core is not None and core.s == NULL:
+                raise make_error(ENOTSOCK)
         if capture is not None and capture.s.type in (T_PULL, T_SUB):
             raise make_error(ENOTSUP)
         self.frontend, self.backend, self.capture, self.control = frontend, backend, capture, control
