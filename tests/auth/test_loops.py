@@ -55,6 +55,14 @@ def test_commands_to_the_thread(ctx: Any) -> None:
     authenticator.start()
     authenticator.pipe.send(b"nonsense")
     assert authenticator.pipe.recv() == b"ERROR"
+    authenticator.stop()
+
+
+@differs_from_libzmq
+def test_stopping_what_has_ended(ctx: Any) -> None:
+    """pyzmq's stop would wait for somebody to take its command."""
+    authenticator = MODULES["thread"].ThreadAuthenticator(ctx)
+    authenticator.start()
     authenticator.pipe.send(b"TERMINATE")
     wait_until(lambda: not authenticator.is_alive())
     authenticator.stop()
