@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import threading
 import time
@@ -12,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from ._core.handles import Engine
 from .constants import ContextOption, Errno, SocketType
-from .error import ContextTerminated, ZMQError
+from .error import ContextTerminated, ZMQError, strerror
 from .inproc import InprocRegistry
 from .option_table import CONTEXT_OPTIONS, INT_MAX, INT_MIN
+from .shadow import no_such, numbers
 from .socket_state import SocketState
 
 if TYPE_CHECKING:
     from .control import Control
 
-_numbers = itertools.count(1)
 _by_number: weakref.WeakValueDictionary[int, ContextState] = weakref.WeakValueDictionary()
 
 # In a forked child: what belongs to the parent and must not be finalized here.
@@ -36,7 +35,7 @@ class ContextState:
     """
 
     def __init__(self) -> None:
-        self.number = next(_numbers)  # `Context.underlying`
+        self.number = next(numbers)  # `Context.underlying`
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._ending = threading.Lock()
@@ -58,7 +57,7 @@ class ContextState:
         """The context of an `underlying`. ZMQError with EFAULT if there is none any more."""
         state = _by_number.get(number)
         if state is None:
-            raise ZMQError(Errno.EFAULT)
+            raise ZMQError(Errno.EFAULT, f"{strerror(Errno.EFAULT)} ({no_such('context', number)})")
         return state
 
     # -- options

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._core.handles import SocketCore
 from .constants import Errno, SocketOption, SocketType
-from .error import ContextTerminated, ZMQError
+from .error import ContextTerminated, ZMQError, strerror
 from .inproc import ENOENT, InprocLinks
 from .monitor import MonitorFeed
 from .option_table import LIVE_OPTIONS
 from .options import Options
+from .shadow import no_such, numbers
 from .version import CAPABILITIES
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ CORE_BYTES = frozenset(
 
 INPROC = "inproc://"
 
-_numbers = itertools.count(1)
 _by_number: weakref.WeakValueDictionary[int, SocketState] = weakref.WeakValueDictionary()
 
 
@@ -73,7 +72,7 @@ class SocketState:
     def __init__(self, context: ContextState, socket_type: SocketType) -> None:
         self.context = context
         self.type = socket_type
-        self.number = next(_numbers)  # `Socket.underlying`
+        self.number = next(numbers)  # `Socket.underlying`
         self.options = Options(socket_type, CAPABILITIES)
         self.options.ipv6 = context.get(_O.IPV6)
         self.options.ipv4only = int(not self.options.ipv6)
@@ -90,7 +89,9 @@ class SocketState:
         """The socket of an `underlying`. ZMQError with ENOTSOCK if there is none any more."""
         state = _by_number.get(number)
         if state is None:
-            raise ZMQError(Errno.ENOTSOCK)
+            raise ZMQError(
+                Errno.ENOTSOCK, f"{strerror(Errno.ENOTSOCK)} ({no_such('socket', number)})"
+            )
         return state
 
     def open_core(self) -> WireCore:
