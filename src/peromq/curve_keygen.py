@@ -1,7 +1,7 @@
 """Make a CURVE key pair: a public and a secret key, in Z85.
 
 Prints them as text, or with --json as a JSON object. With --secret, the public key is that of an
-existing secret key. The command line is that of `python3 -m zmq.curve_keygen`.
+existing secret key.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from .error import ZMQError
 
 
 def _main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m peromq.curve_keygen", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m peromq.curve_keygen",
+        description=__doc__,
+        epilog="Or: python3 -m zmq.curve_keygen",
+    )
     parser.add_argument("--json", action="store_true", help="print the keys as a JSON object")
     parser.add_argument("--secret", help="a secret key, to find its public key")
     options = parser.parse_args(arguments)

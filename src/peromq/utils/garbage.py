@@ -82,7 +82,7 @@ class GarbageCollector:
 
     def start(self) -> None:
         """Start the thread; `store` does it when needed."""
-        if self.pid != os.getpid():
+        if self.thread is not None and self.pid != os.getpid():
             self._clear()  # all of it was the parent's
         self.pid = os.getpid()
         self.thread = GarbageCollectorThread(self)
