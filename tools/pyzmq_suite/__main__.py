@@ -34,10 +34,12 @@ def main() -> int:
     for name in names:
         if exclusions.covers_file(name):
             continue
-        left = OVERALL - (time.monotonic() - began)
+        started = time.monotonic()
+        left = OVERALL - (started - began)
         found = run_file(suite, name, against=options.against, more=more, limit=left)
         results += found
-        print(f"{name:24} {_counts(found)}", flush=True)
+        took = time.monotonic() - started
+        print(f"{name:24} {took:4.0f} s  {_counts(found)}", flush=True)
 
     complaints = exclusions.complaints(results, complete=not options.files and not more)
     for result in results:

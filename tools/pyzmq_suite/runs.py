@@ -15,7 +15,14 @@ PER_FILE = 180
 OVERALL = 900
 
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:anyio"]
-PYTEST += [f"--timeout={PER_TEST}", "--durations=0", "--durations-min=5", "--tb=short"]
+# The suite uses SIGALRM itself, so pytest-timeout must not.
+PYTEST += [
+    f"--timeout={PER_TEST}",
+    "--timeout-method=thread",
+    "--durations=0",
+    "--durations-min=5",
+    "--tb=short",
+]
 PYTEST += ["-m", "not large"]  # gigabytes of memory
 
 
