@@ -24,6 +24,7 @@ cdef struct Relay:
     Sock* control                # or NULL: return when it is readable
     int swap                     # ROUTER to ROUTER: the sender's id first for one is the addressee's for the other
     int interruptible            # return now and then even when busy, for signals
+    int unwatched                # a signal may have come since they were last looked for
 
 cdef int relay_run(Relay* r) noexcept nogil
 cdef void relay_drop(Relay* r) noexcept nogil

@@ -1,19 +1,19 @@
 # proxy(): whole messages from one socket's queues to another's, without Python. Large bodies move by reference.
 from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 
 from peromq._core.flow cimport BIG, F_MORE, Chunk, FrameRef, body_new, chunk_unref
 from peromq._core.patterns cimport can_recv, can_send, recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
-from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from peromq._core.types cimport OK, S_CLOSED, WOULD_BLOCK
 from peromq._core.wait cimport read_leased, wait_any
 
 cdef enum:
     BURST = 64                   # messages per turn under the locks
-    BUSY_TURNS = 4096            # ... until signals are looked for, if nothing else interrupts
+    SIGNALS_NS = 50000000        # a signal that interrupted no sleep is noticed within this time
     ETERM = 156384765
 
 
@@ -199,7 +199,8 @@ cdef int relay_run(Relay* r) noexcept nogil:
     cdef Sock* socks[4]
     cdef uint64_t seen[4]
     cdef int count = 1
-    cdef int turns = 0
+    cdef int64_t began = now_ns() if r.interruptible else 0
+    cdef int64_t deadline
     cdef int i, rc, state
     cdef bint by_hand = r.swap or r.there.src == r.there.dst
     socks[0] = r.there.src
@@ -222,13 +223,14 @@ cdef int relay_run(Relay* r) noexcept nogil:
         if r.control != NULL and is_readable(r.control):
             return 0
         if turn(r, by_hand):
-            turns += 1
-            if turns == BUSY_TURNS:
-                turns = 0
-                if r.interruptible:
-                    return EINTR
+            r.unwatched = r.interruptible
+            if r.unwatched and now_ns() - began > SIGNALS_NS:
+                return EINTR
         else:
-            turns = 0
-            rc = wait_any(socks, seen, count, NULL, 0, -1)
+            deadline = now_ns() + SIGNALS_NS if r.unwatched else -1
+            rc = wait_any(socks, seen, count, NULL, 0, deadline)
+            if rc == EAGAIN and r.unwatched:
+                r.unwatched = False
+                return EINTR
             if rc != 0 and rc != EAGAIN:
                 return rc
