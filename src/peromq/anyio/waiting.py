@@ -1,0 +1,137 @@
+"""Tasks that wait for a socket, first come, first served, without a task of the socket's own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CancelScope, Event, wait_readable
+
+from ..constants import PollEvent
+from ..error import Again
+
+_T = TypeVar("_T")
+
+
+class Turn:
+    """One waiting call. wanted: POLLIN, POLLOUT, or both for a poll."""
+
+    __slots__ = ("_event", "_scope", "wanted")
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self._event: Event | None = None
+        self._scope: CancelScope | None = None
+
+    def wake(self) -> None:
+        if self._event is not None:
+            self._event.set()
+        elif self._scope is not None:
+            self._scope.cancel()
+
+    async def sleep(self) -> None:
+        """Until `wake`."""
+        self._event = Event()
+        try:
+            await self._event.wait()
+        finally:
+            self._event = None
+
+    async def watch(self, fd: int) -> None:
+        """Until `wake`, or the descriptor is readable."""
+        with CancelScope() as self._scope:
+            try:
+                await wait_readable(fd)
+            finally:
+                self._scope = None
+
+
+class Waiting:
+    """Who waits for what of one socket.
+
+    One of those who wait watches the descriptor for all, and when it goes another takes over. The
+    descriptor tells only of changes, and whoever reads EVENTS takes note of them for everyone: so
+    every reader of EVENTS passes on what it saw, by `note`.
+
+    A call does its work when its own task runs and returns at once: so a task that is cancelled
+    has not taken a message with it.
+    """
+
+    def __init__(self, fd: Callable[[], int], read_events: Callable[[], int]) -> None:
+        self._fd = fd
+        self._read_events = read_events
+        self._readers: deque[Turn] = deque()
+        self._writers: deque[Turn] = deque()
+        self._pollers: deque[Turn] = deque()
+        self._watched = False
+
+    def queue(self, direction: int) -> deque[Turn]:
+        return self._readers if direction == PollEvent.POLLIN else self._writers
+
+    def note(self, events: int, but: Turn | None = None) -> None:
+        """Wake those who are next for these events."""
+        if events & PollEvent.POLLIN and self._readers and self._readers[0] is not but:
+            self._readers[0].wake()
+        if events & PollEvent.POLLOUT and self._writers and self._writers[0] is not but:
+            self._writers[0].wake()
+        for turn in self._pollers:
+            if events & turn.wanted and turn is not but:
+                turn.wake()
+
+    async def until_done(self, direction: int, attempt: Callable[[], _T]) -> _T:
+        """What `attempt` returns, once it does not raise Again and nobody else is before."""
+        queue = self.queue(direction)
+        turn = Turn(direction)
+        queue.append(turn)
+        try:
+            while True:
+                events = self._read_events()
+                self.note(events, but=turn)
+                if queue[0] is turn and events & direction:
+                    try:
+                        return attempt()
+                    except Again:
+                        pass
+                await self._change(turn)
+        finally:
+            queue.remove(turn)
+            self._pass_on(queue)
+
+    async def until_ready(self, wanted: int) -> int:
+        """Those of the wanted events that happened."""
+        turn = Turn(wanted)
+        self._pollers.append(turn)
+        try:
+            while True:
+                events = self._read_events()
+                self.note(events, but=turn)
+                if events & wanted:
+                    return events & wanted
+                await self._change(turn)
+        finally:
+            self._pollers.remove(turn)
+            self._pass_on(self._pollers)
+
+    async def _change(self, turn: Turn) -> None:
+        if self._watched:
+            await turn.sleep()
+            return
+        self._watched = True
+        try:
+            await turn.watch(self._fd())
+        finally:
+            self._watched = False
+
+    def _pass_on(self, queue: deque[Turn]) -> None:
+        """One of those who wait is gone: the next looks if there is enough for it, and watches."""
+        if queue and queue is not self._pollers:
+            queue[0].wake()
+        elif not self._watched:
+            for others in (self._readers, self._writers, self._pollers):
+                if others:
+                    others[0].wake()
+                    return
+
+
+__all__ = ["Waiting"]
