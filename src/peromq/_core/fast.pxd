@@ -1,4 +1,4 @@
-# The usual case of PUSH, DEALER, PULL and PAIR, without a call: one small message of one part, one peer whose turn it is and who is
+# The usual case of PUSH, DEALER, PULL, SUB and PAIR, without a call: one small message of one part, one peer whose turn it is and who is
 # ready. Anything else is declined, with nothing changed, and goes the way of patterns.pyx, which does the same in general.
 # Under the socket's lock.
 from libc.stdint cimport uint8_t, uint32_t
@@ -6,7 +6,8 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport BIG, F_MORE, Flow, FrameRef, flow_commit, flow_credit_due, flow_full, flow_next, flow_peek, flow_put
 from peromq._core.sock cimport FLUSH_AT, pipe_committed, pipe_consumed
-from peromq._core.types cimport Pipe, Sock
+from peromq._core.trie cimport topics_match
+from peromq._core.types cimport T_SUB, Pipe, Sock
 
 
 cdef inline bint send_fast(Sock* s, const uint8_t* data, size_t n) noexcept nogil:
@@ -34,7 +35,9 @@ cdef inline bint recv_fast(Sock* s, FrameRef* fr) noexcept nogil:
     """Describe the next message if it has one part. False: declined."""
     if not s.plain_in or s.in_more or s.fq.active == 0 or s.ev_any.load(memory_order_relaxed):
         return False
-    return flow_peek(s.fq.v[s.fq.cur].inq, fr) and not fr.flags & F_MORE
+    if not flow_peek(s.fq.v[s.fq.cur].inq, fr) or fr.flags & F_MORE:
+        return False
+    return s.type != T_SUB or topics_match(s.topics, fr.data, fr.size) != s.invert
 
 
 cdef inline void recv_fast_done(Sock* s, FrameRef* fr) noexcept nogil:

@@ -7,6 +7,16 @@ from libc.string cimport memcpy
 from libcpp.atomic cimport (atomic, memory_order_acquire, memory_order_relaxed, memory_order_release,
                             memory_order_seq_cst)
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define peromq_prefetch(p) __builtin_prefetch(p)
+    #else
+    #define peromq_prefetch(p) ((void)(p))
+    #endif
+    """
+    void prefetch "peromq_prefetch"(const void*) noexcept nogil
+
 cdef enum:
     F_MORE = 1      # ZMTP 3 frame flags (RFC 37)
     F_LONG = 2
@@ -90,6 +100,8 @@ cdef void flow_unref(Flow* f) noexcept nogil
 cdef Chunk* flow_grow(Flow* f, size_t need) noexcept nogil
 cdef int flow_put_body(Flow* f, uint8_t flags, const uint8_t* data, size_t size, Chunk* pin) noexcept nogil
 cdef int flow_put_tracked(Flow* f, uint8_t flags, const uint8_t* data, size_t n, Chunk* pin) noexcept nogil
+cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n) noexcept nogil
+cdef Chunk* frames_new(uint32_t cap) noexcept nogil
 cdef Chunk* body_new(size_t size) noexcept nogil
 cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil
 cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil
@@ -223,6 +235,8 @@ cdef inline bint flow_peek(Flow* f, FrameRef* out) noexcept nogil:
 cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
     """Consumer: drop the frame that flow_peek described."""
     f.head.rpos += fr.advance
+    prefetch(fr.data + fr.size)     # with many peers in turn, the next frame of this one has long left the caches
+    prefetch(fr.data + fr.size + 64)
     if not fr.flags & F_MORE:
         f.nread += 1
     if f.head.kind == KIND_BODY:

@@ -270,6 +270,40 @@ cdef int flow_put_tracked(Flow* f, uint8_t flags, const uint8_t* data, size_t n,
     return 0
 
 
+cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n) noexcept nogil:
+    """Producer: append the encoded frame in octets at..at+n of `cast`, by reference. -1: out of memory.
+
+    What follows the shared part in `cast` makes it longer. The first frame of a cast is always shared, a later one only behind a shared
+    one: a peer that gets few of the messages would hold all of them in memory.
+    """
+    cdef Chunk* c = f.tail
+    if c.pin == cast and c.kind == KIND_FRAMES and c.data + c.wpos == cast.data + at:
+        c.wpos += n
+        f.open = flags & F_MORE
+        return 0
+    if at:
+        if c.cap < c.wpos + n:
+            c = flow_grow(f, n)
+            if c == NULL:
+                return -1
+        memcpy(c.data + c.wpos, cast.data + at, n)
+        c.wpos += n
+        f.open = flags & F_MORE
+        return 0
+    c = frames_new(0)                # no room of its own: what is not shared goes into another chunk
+    if c == NULL:
+        return -1
+    cast.refs.fetch_add(1)
+    c.pin = cast
+    c.data = cast.data
+    c.wpos = n
+    c.starts = not f.open
+    f.tail.next.store(c, memory_order_relaxed)
+    f.tail = c
+    f.open = flags & F_MORE
+    return 0
+
+
 cdef void flow_commit_body(Flow* f) noexcept nogil:
     """A message that ends with a body: a new chunk goes behind it, so that the body can be let go of as soon as it is consumed."""
     cdef Chunk* body = f.tail

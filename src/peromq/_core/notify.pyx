@@ -179,6 +179,8 @@ cdef void sock_unref(Sock* s) noexcept nogil:
         trie_free(s.asked)
     if s.topics != NULL:
         topics_free(s.topics)
+    if s.cast != NULL:
+        chunk_unref(s.cast)
     if s.welcome != NULL:
         del s.welcome
     if s.hello != NULL:

@@ -3,12 +3,14 @@
 # Publishers filter by their trie of subscriptions; a subscriber filters again, since multicast transports deliver everything.
 # Subscriptions are a set per peer and topic, as libzmq keeps them: one CANCEL undoes any number of SUBSCRIBEs.
 from libc.errno cimport ENOMEM
+from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
-from peromq._core.flow cimport F_COMMAND, F_MORE, Flow, flow_clear, flow_credit_due, flow_next, flow_rollback
+from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, Chunk, Flow, chunk_unref, flow_clear, flow_credit_due, flow_next,
+                                flow_rollback, flow_share, frames_new, put_header)
 from peromq._core.patterns cimport commit, fq_peek, fq_skip_message, pipe_peek, put
 from peromq._core.requeue cimport DROP_SUBS, SUBS_AS_MESSAGES, conflate_out, flow_give_back, flow_take
 from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
@@ -18,6 +20,9 @@ from peromq._core.types cimport OK, T_SUB, T_XPUB, WOULD_BLOCK
 
 cdef enum:
     LAST_OF_TOPIC = 2        # trie_add, trie_remove: first, last subscriber of the topic
+    MANY_TARGETS = 4         # from so many on, a message is encoded once and shared
+    FIRST_CAST = 1024
+    MAX_CAST = 65536
     MANY = 1000              # messages queued for a publisher that is not there, after which something is done about it
 
 
@@ -64,11 +69,36 @@ cdef void untarget(Sock* s, Pipe* p) noexcept nogil:
             return
 
 
+cdef bint encode(Sock* s, uint8_t flags, const uint8_t* data, size_t n) noexcept nogil:
+    """Append a frame to the cast, from where all targets take it. False: out of memory."""
+    cdef Chunk* c = s.cast
+    cdef size_t need = n + 2 if n < 256 else n + 9
+    cdef uint8_t* d
+    if c == NULL or c.cap < c.wpos + need:
+        s.cast_cap = min(max(<uint32_t>(4 * s.cast_cap), <uint32_t>FIRST_CAST), <uint32_t>MAX_CAST)
+        c = frames_new(max(s.cast_cap, <uint32_t>need))
+        if c == NULL:
+            return False
+        if s.cast != NULL:
+            chunk_unref(s.cast)
+        s.cast = c
+    d = put_header(c.data + c.wpos, flags, n)
+    if n:
+        memcpy(d, data, n)
+    c.wpos += <uint32_t>need
+    return True
+
+
 cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     """To every matching peer that has room; a full one misses the whole message and nobody waits for it."""
     cdef size_t i = 0
     cdef Pipe* p
     cdef int conflate = 0
+    cdef int rc
+    cdef uint8_t flags = F_MORE if more else 0
+    cdef bint shared
+    cdef uint32_t at = 0
+    cdef uint32_t octets = 0
     if not s.out_more:
         if s.ev_any.load(memory_order_seq_cst):
             sock_process(s)
@@ -89,10 +119,19 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
             for i in range(s.targets.size()):
                 if s.targets[0][i].conflate:
                     conflate_out(s.targets[0][i])
+    shared = n < BIG and s.targets.size() >= MANY_TARGETS and encode(s, flags, data, n)
+    if shared:
+        octets = <uint32_t>(n + 2 if n < 256 else n + 9)
+        at = s.cast.wpos - octets
     i = 0
     while i < s.targets.size():
         p = s.targets[0][i]
-        if put(p, F_MORE if more else 0, data, n, pin) < 0:
+        if shared:
+            p.pending_octets += octets
+            rc = flow_share(p.outq, flags, s.cast, at, octets)
+        else:
+            rc = put(p, flags, data, n, pin)
+        if rc < 0:
             flow_rollback(p.outq)           # out of memory: this peer misses the message
             s.targets[0][i] = s.targets.back()
             s.targets.pop_back()

@@ -57,7 +57,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.targets = new vector[Pipe*]()
     s.request_id = s.next_rid = <uint32_t>(<size_t>now_ns() ^ (<size_t>s >> 4))    # RFC 28: begins anywhere
     s.plain_out = type == T_PUSH or type == T_DEALER or type == T_PAIR
-    s.plain_in = type == T_PULL or type == T_DEALER or type == T_PAIR
+    s.plain_in = type == T_PULL or type == T_DEALER or type == T_PAIR or type == T_SUB or type == T_XSUB
     if type == T_PUB or type == T_XPUB:
         s.trie = trie_new()
         s.asked = trie_new()

@@ -280,6 +280,8 @@ cdef struct Sock:
     deque[Pipe*]* notice_from
     int notice_sub            # XPUB: the upstream message being read began as a subscription
     vector[Pipe*]* targets    # of the message being sent
+    Chunk* cast               # frames encoded once for many targets
+    uint32_t cast_cap         # of the next one
     uint64_t mark
     Pipe* last_sub            # XPUB_MANUAL: whom SUBSCRIBE acts on
     Pipe* newcomer            # XPUB_MANUAL_LAST_VALUE: who alone gets the next message
