@@ -7,14 +7,16 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_relaxed
+from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
 from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
-from peromq._core.handles_base cimport CoreHandle, enter, leave, settle, wakes_of
+from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, settle, wakes_of
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -47,7 +49,7 @@ cdef int block(SocketCore self, bint readable, uint64_t seen, int64_t* deadline,
     """Wait until the socket is worth another look. Raises Again at the deadline, whatever a signal handler raises, ETERM, ENOTSOCK."""
     cdef Sock* s = self.s
     cdef int rc
-    if timeout_ms == 0:
+    if timeout_ms == 0 or (deadline[0] >= 0 and now_ns() >= deadline[0]):
         raise make_error(EAGAIN)
     if deadline[0] == -2:
         deadline[0] = deadline_of(timeout_ms)
@@ -61,7 +63,17 @@ cdef int block(SocketCore self, bint readable, uint64_t seen, int64_t* deadline,
         deadline[0] = deadline_of(timeout_ms)        # pyzmq: the timeout starts again after a signal
     elif rc:
         raise make_error(rc)
+    else:
+        PyErr_CheckSignals()                         # peers whose messages are all dropped may keep us from ever sleeping
     return 0
+
+
+cdef struct Part:                # of a message to be sent
+    const uint8_t* data
+    size_t size
+    Chunk* pin                   # holds data's memory, or NULL
+    bint viewed                  # or this does
+    Py_buffer view
 
 
 cdef object not_bytes(object data):
@@ -71,10 +83,15 @@ cdef object not_bytes(object data):
 
 
 cdef int fetch(SocketCore self, FrameRef* fr, int flags, int64_t* deadline) except -1:
-    """Lock the socket with the next frame in sight; waits for it."""
+    """Lock the socket with the next frame in sight; waits for it.
+
+    A call that may not wait looks again while something goes on (a pattern drops what it does not want in portions), but not for ever.
+    """
     cdef Sock* s = self.s
     cdef uint64_t seen
     cdef int rc
+    cdef int looks = 0
+    cdef int timeout
     while True:
         seen = wakes_of(self)
         enter(self)
@@ -89,7 +106,10 @@ cdef int fetch(SocketCore self, FrameRef* fr, int flags, int64_t* deadline) exce
         settle(self)
         if rc != WOULD_BLOCK:
             raise make_error(rc)
-        block(self, True, seen, deadline, 0 if flags & DONTWAIT else s.rcvtimeo)
+        timeout = 0 if flags & DONTWAIT else s.rcvtimeo
+        looks += 1
+        if timeout or looks == LOOKS or not moved_on(s, seen):
+            block(self, True, seen, deadline, timeout)
 
 
 cdef bytes take_bytes(SocketCore self, FrameRef* fr):
@@ -143,29 +163,115 @@ cdef int offer(Flow* f, size_t size) except -1:
 cdef CFrame take_frame(SocketCore self, FrameRef* fr):
     """The frame in sight as a Frame on the queue's memory; gives the lock back."""
     cdef Sock* s = self.s
-    cdef Chunk* c = fr.chunk
-    cdef Chunk* props = NULL
-    cdef const uint8_t* data = fr.data
-    cdef bint more = fr.flags & F_MORE
-    if c != NULL:
-        c.refs.fetch_add(1)
-    else:
-        c = body_new(fr.size)                # an envelope frame that exists only for the moment
-        if c == NULL:
-            leave(self)
-            raise MemoryError
-        memcpy(c.data, fr.data, fr.size)
-        data = c.data
-    if s.in_pipe != NULL and s.in_pipe.properties != NULL:
-        props = s.in_pipe.properties
+    cdef Chunk* props = s.in_pipe.properties if s.in_pipe != NULL else NULL
+    cdef FrameRef held
+    if not hold(fr):
+        leave(self)
+        raise MemoryError
+    held = fr[0]
+    if props != NULL:
         props.refs.fetch_add(1)
     recv_done(s, fr)
     leave(self)
-    return frame_received(c, data, fr.size, more, props, self.engine)
+    return frame_received(held.chunk, held.data, held.size, held.flags & F_MORE, props, self.engine)
 
 
-cdef int push(SocketCore self, const uint8_t* data, size_t n, bint more, Chunk* pin, int flags) except -1:
-    """Send one frame; waits for room."""
+cdef list message_of_bytes(SocketCore self, FrameRef* fr):
+    """The message in sight, or the rest of it, as bytes; gives the lock back only behind its end."""
+    cdef Sock* s = self.s
+    cdef list parts = []
+    cdef bytes part
+    cdef vector[FrameRef] large              # to be copied after the lock is given back
+    cdef vector[Py_ssize_t] places
+    cdef size_t i = 0
+    cdef bint more = True
+    try:
+        while more:
+            part = None
+            if fr.size < COPY_UNLOCKED or fr.chunk == NULL:
+                part = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
+            else:
+                part = whole_object(fr.chunk, fr)
+                if s.in_pipe != NULL and s.in_pipe.link == NULL and s.fq.n == 1:
+                    offer(s.in_pipe.inq, fr.size)
+                if part is None:
+                    places.push_back(len(parts))
+                    large.push_back(fr[0])
+                    fr.chunk.refs.fetch_add(1)
+            parts.append(part)
+            more = fr.flags & F_MORE
+            recv_done(s, fr)
+            more = more and recv_peek(s, fr) == OK
+    finally:
+        leave(self)
+        while i < large.size():
+            try:
+                parts[places[i]] = PyBytes_FromStringAndSize(<const char*>large[i].data, large[i].size)
+            finally:
+                chunk_unref(large[i].chunk)
+            i += 1
+    settle(self)
+    return parts
+
+
+cdef list message_of_frames(SocketCore self, FrameRef* fr):
+    """The message in sight, or the rest of it, as Frames on the queue's memory; gives the lock back only behind its end."""
+    cdef Sock* s = self.s
+    cdef list parts = []
+    cdef Chunk* props = s.in_pipe.properties if s.in_pipe != NULL else NULL
+    cdef vector[FrameRef] held
+    cdef size_t i
+    cdef bint more = True
+    while more:
+        if not hold(fr):
+            break
+        held.push_back(fr[0])
+        if props != NULL:
+            props.refs.fetch_add(1)
+        more = fr.flags & F_MORE
+        recv_done(s, fr)
+        more = more and recv_peek(s, fr) == OK
+    leave(self)
+    for i in range(held.size()):             # objects are made under no lock: that may run a garbage collection
+        parts.append(frame_received(held[i].chunk, held[i].data, held[i].size, held[i].flags & F_MORE, props, self.engine))
+    if more:
+        raise MemoryError
+    return parts
+
+
+cdef bint hold(FrameRef* fr) noexcept:
+    """Have the frame in sight outlive recv_done. False: no memory."""
+    cdef Chunk* c
+    if fr.chunk != NULL:
+        fr.chunk.refs.fetch_add(1)
+        return True
+    c = body_new(fr.size)                    # an envelope frame that exists only for the moment
+    if c == NULL:
+        return False
+    memcpy(c.data, fr.data, fr.size)
+    fr.chunk = c
+    fr.data = c.data
+    return True
+
+
+cdef int put_message(Sock* s, const Part* parts, Py_ssize_t n, bint more) noexcept nogil:
+    """The parts as one message, or as its next frames. OK, WOULD_BLOCK if not begun, or the first errno; then the rest is swallowed."""
+    cdef Py_ssize_t i
+    cdef int rc
+    cdef int failed = OK
+    for i in range(n):
+        rc = send_frame(s, parts[i].data, parts[i].size, more or i < n - 1, parts[i].pin)
+        if rc == OK:
+            continue
+        if failed == OK:
+            failed = rc
+        if not s.out_more:
+            break
+    return failed
+
+
+cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags) except -1:
+    """Send the parts under one lock, so that no other thread's get between them; waits for room."""
     cdef Sock* s = self.s
     cdef int64_t deadline = -2
     cdef uint64_t seen
@@ -173,7 +279,7 @@ cdef int push(SocketCore self, const uint8_t* data, size_t n, bint more, Chunk* 
     while True:
         seen = wakes_of(self)
         enter(self)
-        rc = send_frame(s, data, n, more, pin)
+        rc = put_message(s, parts, n, (flags & SNDMORE) != 0)
         leave(self)
         if rc == OK:
             return 0
@@ -190,65 +296,97 @@ cdef Chunk* pin_object(SocketCore self, object owner) except NULL:
     return pin
 
 
-cdef object send_part(SocketCore self, object data, int flags, bint copy, bint track):
-    """Send bytes, a Frame, or anything with a buffer as one frame; the tracker, if there is one."""
-    cdef Chunk* pin = NULL
+cdef object part_of(SocketCore self, Part* part, object data, bint copy, bint track):
+    """Describe bytes, a Frame, or anything with a buffer as a frame to send; the tracker, if there is one.
+
+    Small bytes are not held: the caller keeps `data` until part_end. May run Python code: under no lock.
+    """
     cdef CFrame frame
-    cdef Py_buffer view
-    cdef bint more = (flags & SNDMORE) != 0
-    if type(data) is bytes:
-        if copy or (<size_t>PyBytes_GET_SIZE(data) < <size_t>self.copy_threshold and self.copy_threshold):
-            # bytes never change: large ones need no copy
-            if PyBytes_GET_SIZE(data) >= BIG:
-                pin = pin_object(self, data)
-            try:
-                push(self, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), more, pin, flags)
-            finally:
-                if pin != NULL:
-                    chunk_unref(pin)
-            settle(self)
+    part.pin = NULL
+    part.viewed = False
+    if type(data) is bytes and (copy or (self.copy_threshold and <size_t>PyBytes_GET_SIZE(data) < <size_t>self.copy_threshold)):
+        part.data = <const uint8_t*>PyBytes_AS_STRING(data)
+        part.size = PyBytes_GET_SIZE(data)
+        if part.size >= BIG:
+            part.pin = pin_object(self, data)        # bytes never change: large ones need no copy
+        return None if copy else finished_tracker()
+    if not isinstance(data, CFrame):
+        if isinstance(data, str) or not PyObject_CheckBuffer(data):
+            not_bytes(data)
+        PyObject_GetBuffer(data, &part.view, PyBUF_CONTIG_RO)
+        if copy or (self.copy_threshold and <size_t>part.view.len < <size_t>self.copy_threshold):
+            part.viewed = True
+            part.data = <const uint8_t*>part.view.buf
+            part.size = part.view.len
             return None if copy else finished_tracker()
-    if isinstance(data, CFrame):
-        frame = <CFrame>data
-        if track and frame._tracker is None:
-            raise ValueError("Not a tracked message")
-        if frame.guard is not None:
-            pin = pin_object(self, frame.guard)
-            if frame.guard.event is not None:
-                pin.flags = PIN_TRACKED
-        elif frame.chunk != NULL:
-            pin = frame.chunk
-            pin.refs.fetch_add(1)
-        try:
-            push(self, frame.data, frame.size, more, pin, flags)
-        finally:
-            if pin != NULL:
-                chunk_unref(pin)
-        settle(self)
-        return frame._tracker
-    if isinstance(data, str) or not PyObject_CheckBuffer(data):
-        not_bytes(data)
-    PyObject_GetBuffer(data, &view, PyBUF_CONTIG_RO)
-    if not copy and not (self.copy_threshold and <size_t>view.len < <size_t>self.copy_threshold):
-        PyBuffer_Release(&view)
-        frame = CFrame(data, track=track, copy=False)
-        send_part(self, frame, flags, False, track)
-        return frame._tracker
+        PyBuffer_Release(&part.view)
+        data = CFrame(data, track=track, copy=False)
+    frame = <CFrame>data
+    if track and frame._tracker is None:
+        raise ValueError("Not a tracked message")
+    if frame.guard is not None:
+        part.pin = pin_object(self, frame.guard)
+        if frame.guard.event is not None:
+            part.pin.flags = PIN_TRACKED
+    elif frame.chunk != NULL:
+        part.pin = frame.chunk
+        part.pin.refs.fetch_add(1)
+    part.data = frame.data
+    part.size = frame.size
+    return frame._tracker
+
+
+cdef void part_end(Part* part):
+    if part.pin != NULL:
+        chunk_unref(part.pin)
+    if part.viewed:
+        PyBuffer_Release(&part.view)
+
+
+cdef object send_part(SocketCore self, object data, int flags, bint copy, bint track):
+    """Send one frame; the tracker, if there is one."""
+    cdef Part part
+    cdef object tracker = part_of(self, &part, data, copy, track)
     try:
-        push(self, <const uint8_t*>view.buf, view.len, more, NULL, flags)
+        push(self, &part, 1, flags)
     finally:
-        PyBuffer_Release(&view)
+        part_end(&part)
     settle(self)
-    return None if copy else finished_tracker()
+    return tracker
 
 
-cdef int send_plain(SocketCore self, object parts, int flags) except -1:
-    """A message of small bytes under one lock. 1 sent, 0 not of that kind or would block at its start."""
+cdef object send_parts(SocketCore self, list items, int flags, bint copy, bint track):
+    """Send the items as one message; the last one's tracker, if there is one."""
+    cdef Part few[8]
+    cdef Part* parts = few
+    cdef Py_ssize_t n = len(items)
+    cdef Py_ssize_t ready = 0
+    cdef object tracker = None
+    if n > 8:
+        parts = <Part*>malloc(n * sizeof(Part))
+        if parts == NULL:
+            raise MemoryError
+    try:
+        while ready < n:
+            tracker = part_of(self, &parts[ready], items[ready], copy, track)
+            ready += 1
+        push(self, parts, n, flags)
+    finally:
+        while ready:
+            ready -= 1
+            part_end(&parts[ready])
+        if parts != few:
+            free(parts)
+    settle(self)
+    return tracker
+
+
+cdef int send_plain(SocketCore self, list items, int flags) except -1:
+    """A message of small bytes. 1 sent, 0 not of that kind or would block."""
     cdef Sock* s = self.s
     cdef Py_ssize_t i
-    cdef Py_ssize_t n = len(parts)
+    cdef Py_ssize_t n = len(items)
     cdef int rc = OK
-    cdef list items = parts if type(parts) is list else list(parts)
     for i in range(n):
         if type(items[i]) is not bytes or PyBytes_GET_SIZE(items[i]) >= BIG:
             return 0
@@ -256,7 +394,7 @@ cdef int send_plain(SocketCore self, object parts, int flags) except -1:
     for i in range(n):
         rc = send_frame(s, <const uint8_t*>PyBytes_AS_STRING(items[i]), PyBytes_GET_SIZE(items[i]),
                         i < n - 1 or flags & SNDMORE, NULL)
-        if rc != OK:
+        if rc != OK and not s.out_more:
             break
     leave(self)
     if rc == OK:
@@ -352,9 +490,10 @@ cdef class SocketCore(CoreHandle):
 
     def send_multipart(self, msg_parts, int flags=0, bint copy=True, bint track=False, **kwargs):
         """Send a sequence of parts as one message, atomically: also against other threads using this socket."""
-        cdef Py_ssize_t i, n
+        cdef Py_ssize_t i
         cdef object tracker = None
-        for i, part in enumerate(msg_parts):
+        cdef list items = list(msg_parts)    # the caller's may change meanwhile
+        for i, part in enumerate(items):
             if isinstance(part, (bytes, CFrame)):
                 continue
             if isinstance(part, str) or not PyObject_CheckBuffer(part):
@@ -362,29 +501,22 @@ cdef class SocketCore(CoreHandle):
                 if len(text) > 16:
                     text = text[:16] + "..."
                 raise TypeError(f"Frame {i} ({text}) does not support the buffer interface.")
-        n = len(msg_parts)
-        if n == 0:
+        if not items:
             raise IndexError("a message has at least one part")
-        if copy and not kwargs and send_plain(self, msg_parts, flags):
-            return None
-        msg_parts = list(msg_parts)          # the caller's may change while a send waits
-        n = len(msg_parts)
-        for i in range(n):
-            tracker = self.send(msg_parts[i], flags if i == n - 1 and not flags & SNDMORE else flags | SNDMORE,
-                                copy=copy, track=track, **kwargs)
+        if not kwargs:
+            if copy and send_plain(self, items, flags):
+                return None
+            return send_parts(self, items, flags, copy, track)
+        for i in range(len(items)):
+            tracker = self.send(items[i], flags if i == len(items) - 1 else flags | SNDMORE, copy=copy, track=track, **kwargs)
         return tracker
 
     def recv_multipart(self, int flags=0, bint copy=True, bint track=False):
-        """All parts of the next message, or the rest of the one begun."""
+        """All parts of the next message, or the rest of the one begun; atomically, as send_multipart."""
         cdef FrameRef fr
         cdef int64_t deadline = -2
-        cdef bint more = True
-        cdef list parts = []
-        while more:
-            fetch(self, &fr, flags, &deadline)
-            more = fr.flags & F_MORE
-            parts.append(take_bytes(self, &fr) if copy else take_frame(self, &fr))
-        return parts
+        fetch(self, &fr, flags, &deadline)
+        return message_of_bytes(self, &fr) if copy else message_of_frames(self, &fr)
 
     def send_many(self, messages, int flags=0):
         """Send each item of an iterable as a message of one part. How many were queued: all, or fewer with DONTWAIT or SNDTIMEO.

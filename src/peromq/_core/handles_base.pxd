@@ -4,7 +4,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.handles_frame cimport drain_releases, make_error
 from peromq._core.sock cimport sock_state
-from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.sysio cimport cpu_pause, pthread_mutex_lock, pthread_mutex_unlock
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.types cimport S_CLOSED, Sock
 
@@ -51,6 +51,19 @@ cdef inline int enter(CoreHandle self) except? -1:
 cdef inline uint64_t wakes_of(CoreHandle self) noexcept:
     """To be read before the socket's state is, or the wake-up that announces a change of it could be missed."""
     return self.s.wakes.load(memory_order_seq_cst) if self.s != NULL else 0
+
+
+cdef enum:
+    LOOKS = 64                   # how often a call that does not wait looks again where something happened meanwhile
+
+
+cdef inline bint moved_on(Sock* s, uint64_t seen) noexcept:
+    """Did something happen to the socket since `seen` was read? Then the GIL was given to others for a moment, and a look is due."""
+    if s.wakes.load(memory_order_seq_cst) == seen:
+        return False
+    with nogil:
+        cpu_pause()
+    return True
 
 
 cdef inline void leave(CoreHandle self) noexcept:

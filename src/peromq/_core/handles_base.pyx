@@ -506,14 +506,20 @@ cdef object subscribe(CoreHandle self, bytes topic, bint on):
 cdef int poll_now(CoreHandle self, int wanted) except -1:
     cdef Sock* s = self.s
     cdef int found = 0
-    enter(self)
-    sock_flush(s)
-    if s.notify_fd >= 0:
-        drain_fd(s.notify_fd)
-    if wanted & 1:
-        if can_recv(s) or (read_leased(s) and can_recv(s)):
-            found |= 1
-    if wanted & 2 and can_send(s):
-        found |= 2
-    leave(self)
-    return found
+    cdef int looks = 0
+    cdef uint64_t seen
+    while True:
+        seen = wakes_of(self)
+        enter(self)
+        sock_flush(s)
+        if s.notify_fd >= 0:
+            drain_fd(s.notify_fd)
+        if wanted & 1:
+            if can_recv(s) or (read_leased(s) and can_recv(s)):
+                found |= 1
+        if wanted & 2 and can_send(s):
+            found |= 2
+        leave(self)
+        looks += 1
+        if found or looks == LOOKS or not moved_on(s, seen):
+            return found

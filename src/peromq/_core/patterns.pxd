@@ -31,6 +31,7 @@ cdef bint pipe_peek(Pipe* p, FrameRef* fr) noexcept nogil
 cdef int fq_peek(Sock* s, FrameRef* fr) noexcept nogil
 cdef void fq_done(Sock* s, FrameRef* fr) noexcept nogil
 cdef void fq_skip_message(Sock* s, FrameRef* fr) noexcept nogil
+cdef bint fq_reject(Sock* s, FrameRef* fr, int* rejected) noexcept nogil
 cdef Pipe* lb_pick(Sock* s) noexcept nogil
 cdef int put(Pipe* p, uint8_t flags, const uint8_t* data, size_t n, Chunk* pin) noexcept nogil
 cdef void commit(Sock* s, Pipe* p) noexcept nogil

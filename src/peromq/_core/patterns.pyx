@@ -10,6 +10,7 @@ from libcpp.string cimport string
 
 from peromq._core.flow cimport (BIG, F_MORE, PIN_TRACKED, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
                                 flow_put_body, flow_put_tracked, flow_rollback)
+from peromq._core.notify cimport wake_sock
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
                                   untarget, xpub_done, xpub_peek, xsub_send)
 from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
@@ -20,6 +21,9 @@ from peromq._core.routing cimport IN, array_activate, array_deactivate, array_tu
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.types cimport (OK, T_DEALER, T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB,
                                  WOULD_BLOCK)
+
+cdef enum:
+    MOST_REJECTED = 1000         # messages dropped in one call under the lock
 
 
 # ---------------------------------------------------------------- fair queue and load balancer
@@ -77,6 +81,19 @@ cdef void fq_skip_message(Sock* s, FrameRef* fr) noexcept nogil:
         if not s.in_more:
             return
         fq_peek(s, fr)
+
+
+cdef bint fq_reject(Sock* s, FrameRef* fr, int* rejected) noexcept nogil:
+    """Drop the message whose next frame fr is: the pattern does not want it. `rejected` counts those of this call.
+
+    False: it is time that others get the lock. The caller says WOULD_BLOCK; the wake-up posted here makes whoever waits look again.
+    """
+    fq_skip_message(s, fr)
+    rejected[0] += 1
+    if rejected[0] < MOST_REJECTED:
+        return True
+    wake_sock(s)
+    return False
 
 
 cdef Pipe* lb_pick(Sock* s) noexcept nogil:

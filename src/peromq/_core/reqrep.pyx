@@ -3,7 +3,7 @@ from libc.errno cimport ENOMEM
 from libc.string cimport memcmp
 
 from peromq._core.flow cimport F_LONG, F_MORE, flow_rollback, get_size8, put_header
-from peromq._core.patterns cimport EFSM, fq_done, fq_peek, fq_skip_message, lb_pick, put, put_or_fail, swallow
+from peromq._core.patterns cimport EFSM, fq_done, fq_peek, fq_reject, lb_pick, put, put_or_fail, swallow
 from peromq._core.routing cimport array_turn
 from peromq._core.sock cimport pipe_writable
 from peromq._core.types cimport OK, WOULD_BLOCK, Pipe
@@ -14,6 +14,7 @@ from peromq._core.types cimport OK, WOULD_BLOCK, Pipe
 cdef int req_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     cdef Pipe* p
     cdef FrameRef old
+    cdef int rejected = 0
     if s.out_drop:
         if not more:
             s.awaiting = 1
@@ -26,7 +27,8 @@ cdef int req_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
             return WOULD_BLOCK
         s.in_more = 0 if s.in_pipe == NULL else s.in_more
         while fq_peek(s, &old) == OK:       # late replies to earlier requests
-            fq_skip_message(s, &old)
+            if not fq_reject(s, &old, &rejected):
+                return WOULD_BLOCK
         s.awaiting = 0
         s.phase = 0
         s.out_pipe = p
@@ -47,22 +49,26 @@ cdef int req_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
 
 cdef int req_peek(Sock* s, FrameRef* fr) noexcept nogil:
     """Only the reply of the peer that has the request is accepted; all else is dropped."""
+    cdef int rejected = 0
     if not s.awaiting or s.out_more:
         return EFSM
     while s.phase == 0:
         if fq_peek(s, fr) != OK:
             return WOULD_BLOCK
         if s.reply_pipe != NULL and s.in_pipe != s.reply_pipe:
-            fq_skip_message(s, fr)
+            if not fq_reject(s, fr, &rejected):
+                return WOULD_BLOCK
             continue
         if s.correlate:
             if not (fr.flags & F_MORE and fr.size == 4 and memcmp(fr.data, &s.request_id, 4) == 0):
-                fq_skip_message(s, fr)
+                if not fq_reject(s, fr, &rejected):
+                    return WOULD_BLOCK
                 continue
             fq_done(s, fr)
             fq_peek(s, fr)
         if not (fr.flags & F_MORE and fr.size == 0):
-            fq_skip_message(s, fr)
+            if not fq_reject(s, fr, &rejected):
+                return WOULD_BLOCK
             continue
         fq_done(s, fr)
         s.phase = 1
@@ -82,6 +88,7 @@ cdef int rep_peek(Sock* s, FrameRef* fr) noexcept nogil:
     """Strip and remember the envelope: all frames up to and with the first empty one."""
     cdef uint8_t head[9]
     cdef uint8_t* e
+    cdef int rejected = 0
     if s.awaiting:
         return EFSM
     while s.phase == 0:
@@ -99,8 +106,8 @@ cdef int rep_peek(Sock* s, FrameRef* fr) noexcept nogil:
                 break
             fq_done(s, fr)
             fq_peek(s, fr)
-        if s.phase == 0:
-            fq_skip_message(s, fr)          # no delimiter: discarded
+        if s.phase == 0 and not fq_reject(s, fr, &rejected):       # no delimiter: discarded
+            return WOULD_BLOCK
     return fq_peek(s, fr)
 
 
