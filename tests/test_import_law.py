@@ -24,7 +24,8 @@ transports | constants error
 _core      |
 control    | zmtp transports _core.handles constants error
 api        | zmtp transports _core.handles constants error control
-extras     | api constants error
+asyncio    | api _core.handles constants error
+extras     | api asyncio constants error
 """
 EXTRAS = {"decorators", "cli", "__main__"}
 # peromq/__init__.py is the list of what is public: it may name the extras.
@@ -156,7 +157,7 @@ def complaint(found: Import) -> str | None:
             unknown = top in FOREIGN.get(room, ())
         return f"{where}: {room} must not know {target}" if unknown else None
     goal = room_of(target)
-    if goal == room or (module == FACADE and goal == "extras"):
+    if goal == room or (module == FACADE and goal in ("extras", "asyncio")):
         return None
     if goal == "_core" and target.startswith("peromq._core.handles"):
         goal = "_core.handles"
@@ -194,6 +195,9 @@ def test_the_table_is_that_of_the_contracts() -> None:
         ("auth/x.py", "import peromq as zmq\nfrom peromq.error import ZMQError\n", False),
         ("auth/x.py", "from .._core.handles import Engine\n", True),
         ("auth/x.py", "from peromq.control import Control\n", True),
+        ("auth/x.py", "from ..asyncio import Poller\n", False),
+        ("asyncio/x.py", "from .._core.handles_async import AsyncCore\n", False),
+        ("asyncio/x.py", "from ..control import Control\n", True),
         ("_core/x.pyx", "from libcpp.atomic cimport (\n    atomic,\n    b)\n", False),
         ("_core/x.pyx", "from peromq._core.y cimport z\nfrom .y cimport w\n", False),
         ("_core/x.pyx", "import threading\n", True),
@@ -206,7 +210,7 @@ def test_the_table_is_that_of_the_contracts() -> None:
 def test_the_law_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str, wrong: bool
 ) -> None:
-    for folder in ("zmtp", "control", "_core", "auth", "transports"):
+    for folder in ("zmtp", "control", "_core", "auth", "transports", "asyncio"):
         (tmp_path / "peromq" / folder).mkdir(parents=True)
     for module in ("_core/pipe.pyx", "_core/handles.pyx", "control/dialer.py", "socket.py"):
         (tmp_path / "peromq" / module).touch()

@@ -50,6 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--io-threads", type=int, default=1)
     parser.add_argument("--spin", type=int, default=-1, help="SPIN_US; -1 = the default")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--loop", default="asyncio", choices=("asyncio", "uvloop"))
     parser.add_argument("--how", default="recv", choices=("recv", "poll"))
     return parser.parse_args(arguments)
 

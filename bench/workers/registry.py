@@ -3,7 +3,17 @@
 from argparse import Namespace
 from collections.abc import Callable
 
-from bench.workers import idle, inproc, memory, proxy, pubsub, pushpull, raw, reqrep
+from bench.workers import (
+    asyncio_sockets,
+    idle,
+    inproc,
+    memory,
+    proxy,
+    pubsub,
+    pushpull,
+    raw,
+    reqrep,
+)
 from bench.workers.common import skip
 
 Worker = Callable[[Namespace], None]
@@ -13,6 +23,10 @@ WORKERS: dict[str, Worker] = {
     "push": pushpull.push,
     "req": reqrep.req,
     "rep": reqrep.rep,
+    "apull": asyncio_sockets.worker(asyncio_sockets.pull),
+    "apush": asyncio_sockets.worker(asyncio_sockets.push),
+    "areq": asyncio_sockets.worker(asyncio_sockets.req),
+    "arep": asyncio_sockets.worker(asyncio_sockets.rep),
     "inproc": inproc.inproc,
     "pub": pubsub.pub,
     "sub": pubsub.sub,
