@@ -35,6 +35,7 @@ cdef enum:
     MAX_CAP = 131072
     SPARE_BODY_MIN = 32768       # bodies worth keeping for reuse, one per flow
     SPARE_BODY_MAX = 8388608
+    OFFER_MAX = 67108864
 
 cdef extern from *:
     """
@@ -86,6 +87,7 @@ cdef struct Flow:
     atomic[int] blocked          # producer: "full: tell me when half is gone"
     atomic[Chunk*] spare         # consumer leaves a spent chunk, producer takes it
     atomic[Chunk*] spare_body    # likewise a large body: fresh memory costs a page fault per 4 KiB
+    atomic[Chunk*] offered[2]    # consumer leaves blank objects that the next large bodies may become, producer takes them
     ReleaseQueue* releases
 
 cdef struct FrameRef:
@@ -104,7 +106,8 @@ cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n
 cdef Chunk* frames_new(uint32_t cap) noexcept nogil
 cdef Chunk* body_new(size_t size) noexcept nogil
 cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil
-cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil
+cdef atomic[Chunk*]* body_wanted(Flow* f, size_t size) noexcept nogil
+cdef bint body_offer(Flow* f, atomic[Chunk*]* place, uint8_t* data, size_t size, void* owner) noexcept nogil
 cdef Chunk* pin_new(void* owner, ReleaseQueue* releases) noexcept nogil
 cdef void flow_link_body(Flow* f, Chunk* body) noexcept nogil
 cdef void flow_commit_body(Flow* f) noexcept nogil

@@ -53,16 +53,25 @@ cdef Chunk* body_new(size_t size) noexcept nogil:
 cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil:
     """Producer: memory for a body of `size` octets, `room` of them at first.
 
-    The consumer may have left some: a body it is done with, or a bytes object of the size it expects next, which the body then becomes
-    without being copied.
+    The consumer may have left some: a bytes object of the size it expects next, which the body then becomes without being copied, or a
+    body it is done with.
     """
     cdef Chunk* c = NULL
     cdef size_t had
+    cdef int i
     if room >= SPARE_BODY_MIN:
-        c = f.spare_body.exchange(NULL, memory_order_seq_cst)
-    if c != NULL and (c.room != size if c.owner != NULL else (c.room < room or c.room // 4 > room)):
-        chunk_unref(c)
-        c = NULL
+        for i in range(2):
+            c = f.offered[i].exchange(NULL, memory_order_seq_cst)
+            if c != NULL and c.room == size:
+                break
+            if c != NULL:
+                chunk_unref(c)
+                c = NULL
+        if c == NULL:
+            c = f.spare_body.exchange(NULL, memory_order_seq_cst)
+            if c != NULL and (c.room < room or c.room // 4 > room):
+                chunk_unref(c)
+                c = NULL
     if c == NULL:
         c = body_new(room)
         if c != NULL:
@@ -76,19 +85,26 @@ cdef Chunk* body_take(Flow* f, size_t size, size_t room) noexcept nogil:
     return c
 
 
-cdef bint body_offer(Flow* f, uint8_t* data, size_t size, void* owner) noexcept nogil:
+cdef atomic[Chunk*]* body_wanted(Flow* f, size_t size) noexcept nogil:
+    """Consumer: a place where an object of this size could be offered, or NULL. Two: one body may be on its way while the next begins."""
+    cdef int i
+    if size <= OFFER_MAX:
+        for i in range(2):
+            if f.offered[i].load(memory_order_relaxed) == NULL:
+                return &f.offered[i]
+    return NULL
+
+
+cdef bint body_offer(Flow* f, atomic[Chunk*]* place, uint8_t* data, size_t size, void* owner) noexcept nogil:
     """Consumer: leave an object's memory for the next body of exactly this size. Takes over the reference if True."""
-    cdef Chunk* c
-    if f.spare_body.load(memory_order_relaxed) != NULL:
-        return False
-    c = body_new(0)
+    cdef Chunk* c = body_new(0)
     if c == NULL:
         return False
     c.data = data
     c.room = size
     c.owner = owner
     c.releases = f.releases
-    c = f.spare_body.exchange(c, memory_order_seq_cst)
+    c = place.exchange(c, memory_order_seq_cst)
     if c != NULL:
         chunk_unref(c)
     return True
@@ -126,6 +142,7 @@ cdef void flow_unref(Flow* f) noexcept nogil:
     """One side is done with the flow; the last one frees it, unpublished chunks too."""
     cdef Chunk* c
     cdef Chunk* n
+    cdef int i
     if f.refs.fetch_sub(1, memory_order_seq_cst) != 1:
         return
     c = f.head
@@ -139,6 +156,10 @@ cdef void flow_unref(Flow* f) noexcept nogil:
     c = f.spare_body.exchange(NULL)
     if c != NULL:
         chunk_unref(c)
+    for i in range(2):
+        c = f.offered[i].exchange(NULL)
+        if c != NULL:
+            chunk_unref(c)
     free(f)
 
 
@@ -177,8 +198,9 @@ cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil:
         if c != NULL:
             free(c)
         return
+    # ... and a large body while more are coming: a peer that is quiet keeps no memory
     if (c.kind == KIND_BODY and SPARE_BODY_MIN <= c.room <= SPARE_BODY_MAX and c.owner == NULL and c.pin == NULL
-            and c.refs.load(memory_order_acquire) == 1):
+            and f.produced.load(memory_order_relaxed) > f.nread and c.refs.load(memory_order_acquire) == 1):
         c = f.spare_body.exchange(c, memory_order_seq_cst)
         if c != NULL:
             chunk_unref(c)

@@ -9,11 +9,11 @@ from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from libcpp.atomic cimport memory_order_relaxed
+from libcpp.atomic cimport atomic, memory_order_relaxed
 from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
-from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, chunk_unref, pin_new
+from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, body_wanted, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
 from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, settle, wakes_of
@@ -152,10 +152,11 @@ cdef bytes whole_object(Chunk* c, FrameRef* fr):
 cdef int offer(Flow* f, size_t size) except -1:
     """The next message may well be as large as this one: let it be read into its final object."""
     cdef object blank
-    if f.spare_body.load(memory_order_relaxed) != NULL:
+    cdef atomic[Chunk*]* place = body_wanted(f, size)
+    if place == NULL:
         return 0
     blank = PyBytes_FromStringAndSize(NULL, size)
-    if body_offer(f, <uint8_t*>PyBytes_AS_STRING(blank), size, <void*>blank):
+    if body_offer(f, place, <uint8_t*>PyBytes_AS_STRING(blank), size, <void*>blank):
         Py_INCREF(blank)
     return 0
 
