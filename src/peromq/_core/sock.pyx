@@ -170,11 +170,12 @@ cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil:
 
 
 cdef IoThread* least_loaded(Engine* e, int thread) noexcept nogil:
+    """Where a new connection goes. More threads than processors only cost switches: the others serve whom AFFINITY sends there."""
     cdef int i
     cdef IoThread* best = &e.io[0]
     if 0 <= thread < e.n_io:
         return &e.io[thread]
-    for i in range(1, e.n_io):
+    for i in range(1, min(e.n_io, e.n_cpus)):
         if e.io[i].load.load(memory_order_relaxed) < best.load.load(memory_order_relaxed):
             best = &e.io[i]
     return best
