@@ -111,6 +111,7 @@ def test_ssh_that_fails(ssh: Ssh) -> None:
         tunnel.openssh_tunnel(1, 2, "host")
 
 
+@pytest.mark.slow
 @differs_from_libzmq
 def test_ssh_that_is_slow(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tunnel, "LOGIN_TIMEOUT", 0.2)
@@ -121,6 +122,7 @@ def test_ssh_that_is_slow(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
         tunnel.try_passwordless_ssh("host", None)
 
 
+@pytest.mark.slow
 @differs_from_libzmq
 def test_passwords_that_are_never_right(ssh: Ssh, monkeypatch: pytest.MonkeyPatch) -> None:
     ssh("while True: input('password: ')")
