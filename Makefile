@@ -21,7 +21,7 @@ SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test pyzmq-suite check bench asan tsan lists clean \
+.PHONY: help build demo test pyzmq-suite check docs bench asan tsan lists clean \
         check-lint check-format check-types check-cython check-rules
 .DELETE_ON_ERROR:
 
@@ -53,7 +53,10 @@ check-cython:
 check-rules: build
 	$(PY) -m pytest -q -rP tests/test_import_law.py tests/test_source_rules.py tests/test_meson_lists.py
 
-bench: build  ## the benchmarks
+docs: build $(VENV)/.docs  ## the documentation, in build/site
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
+bench: build $(VENV)/.bench  ## the benchmarks
 	$(PY) -m bench $(ARGS)
 
 # --- sanitizers: a build and an install directory each; PYTHONPATH puts the latter before $(VENV)'s peromq.
@@ -105,6 +108,14 @@ $(VENV)/.tools: $(VENV)/.created pyproject.toml
 
 $(VENV)/.check: $(VENV)/.tools
 	$(LOCK) $(PIP) install --group check
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.tools
+	$(LOCK) $(PIP) install --group docs
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tools
+	$(LOCK) $(PIP) install --group bench
 	@touch $@
 
 $(VENV)/.compat: $(VENV)/.tools
