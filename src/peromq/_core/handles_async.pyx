@@ -185,7 +185,7 @@ cdef class AsyncCore(SocketCore):
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):
         """Send one message part; SNDMORE announces another. Waits where the socket type does, at most SNDTIMEO.
 
-        What can be sent is sent when this returns, awaited or not; a call that was cancelled has sent nothing.
+        What can be sent is sent when this returns, awaited or not; a call that waited for room and was cancelled has sent nothing.
         The future gets Again (DONTWAIT or SNDTIMEO), ContextTerminated, ZMQError (ENOTSOCK, ENOTSUP, EFSM, EHOSTUNREACH).
         """
         cdef Sock* s = self.s

@@ -33,8 +33,10 @@ class Socket(Serving, SyncSocket[Any]):  # type: ignore[misc]
     returns, awaited or not, and awaiting it does not suspend the task; but every two milliseconds
     of such calls the loop gets a turn. Others wait in line.
 
-    A task that is cancelled while it awaits has neither received nor sent anything. `async for
-    message in socket` receives until the socket is closed.
+    Cancelling loses no message: a task that is cancelled while it awaits a receive has received
+    nothing, one whose send waited for room has sent nothing. With callbacks instead (asyncio.wait,
+    gather) a future that is done owns its message. `async for message in socket` receives until
+    the socket is closed.
 
     context: the Context; or a plain Socket, for an asyncio handle of the same socket.
     For one thread at a time. Closing cancels what is pending.
