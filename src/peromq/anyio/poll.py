@@ -8,6 +8,7 @@ from anyio import CancelScope, create_task_group, move_on_after, wait_readable, 
 from anyio.lowlevel import checkpoint
 
 from ..constants import PollEvent
+from ..error import ZMQError
 from ..poll import Poller as SyncPoller
 from ..socket import Socket as SyncSocket
 from .sockets import Socket
@@ -21,16 +22,32 @@ class Poller(SyncPoller):
     ) -> list[tuple[Any, int]]:
         """Wait, `timeout` ms or for ever, and say what happened: see `peromq.Poller.poll`."""
         await checkpoint()
-        poll = super().poll
-        happened = poll(0)
+        happened = self._happened()
         if happened or timeout == 0 or not self.sockets:
             return happened
         with move_on_after(None if timeout is None or timeout < 0 else timeout / 1000):
             while not happened:
-                async with create_task_group() as group:
-                    for item, flags in self.sockets:
-                        group.start_soon(_until, item, flags, group.cancel_scope)
-                happened = poll(0)
+                try:
+                    async with create_task_group() as group:
+                        for item, flags in self.sockets:
+                            group.start_soon(_until, item, flags, group.cancel_scope)
+                except ExceptionGroup as errors:
+                    raise _first(errors) from None
+                happened = self._happened()
+        return happened
+
+    def _happened(self) -> list[tuple[Any, int]]:
+        """As of now."""
+        ours = [item for item, _ in self.sockets if isinstance(item, Socket)]
+        try:
+            happened = super().poll(0)
+        except ZMQError as error:
+            for socket in ours:
+                if socket.closed:
+                    raise socket._better(error) from None
+            raise
+        for socket in ours:
+            socket._waiting.look(socket)
         return happened
 
     async def apoll(
@@ -54,6 +71,10 @@ async def _until(item: Any, flags: int, all_items: CancelScope) -> None:
             await wait_writable(item)
             group.cancel_scope.cancel()
     all_items.cancel()
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 __all__ = ["Poller"]

@@ -52,7 +52,8 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
     is closed, also while a task waits; ContextTerminated; and what `peromq.Socket` raises.
 
     Binding, connecting, options and `close` are as in `peromq.Socket`; none of them blocks. All
-    calls that wait belong into one event loop at a time, and into one handle of the socket.
+    calls that wait belong into one event loop at a time, and no plain handle of the same socket
+    may be used meanwhile: it would take note of what they wait for.
     """
 
     _waiting: Waiting
@@ -68,7 +69,8 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
         **kwargs: Any,
     ) -> None:
         super().__init__(ctx_or_socket, socket_type, **kwargs)
-        self._waiting = Waiting(self.fileno, self._read_events)
+        other = self._shadow_obj
+        self._waiting = other._waiting if isinstance(other, Socket) else Waiting()
         self._pause_at = 0.0
 
     async def __aenter__(self) -> Self:
@@ -188,8 +190,12 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
         **kwargs: Any,
     ) -> MessageTracker | None:
         """Send a sequence of parts as one message."""
+        if kwargs and len(msg_parts) == 1:  # draft sockets' routing_id and group
+            return await self.send(msg_parts[0], flags, copy, track, **kwargs)
+        if any(value is not None for value in kwargs.values()):
+            raise TypeError(f"{', '.join(kwargs)}: only for messages of one part")
         send, now = super().send_multipart, flags | _DONTWAIT
-        return await self._do(_POLLOUT, flags, lambda: send(msg_parts, now, copy, track, **kwargs))
+        return await self._do(_POLLOUT, flags, lambda: send(msg_parts, now, copy, track))
 
     async def send_many(  # type: ignore[override]
         self, messages: Iterable[Any], flags: int = 0
@@ -223,7 +229,7 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
                 return events
             limit = None if timeout is None or timeout < 0 else timeout / 1000
             with move_on_after(limit):
-                return await self._waiting.until_ready(flags)
+                return await self._waiting.until_ready(self, flags)
             return 0
         except ZMQError as error:
             raise self._better(error) from None
@@ -242,9 +248,9 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
             options = self.options
             timeout = options.rcvtimeo if direction == _POLLIN else options.sndtimeo
             if timeout < 0:
-                return await self._waiting.until_done(direction, attempt)
+                return await self._waiting.until_done(self, direction, attempt)
             with move_on_after(timeout / 1000):
-                return await self._waiting.until_done(direction, attempt)
+                return await self._waiting.until_done(self, direction, attempt)
             raise Again
         except ZMQError as error:
             raise self._better(error) from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from anyio import CancelScope, Event, wait_readable
 
@@ -12,6 +13,13 @@ from ..constants import PollEvent
 from ..error import Again
 
 _T = TypeVar("_T")
+
+
+class Watched(Protocol):
+    """What `Waiting` needs of a socket."""
+
+    def fileno(self) -> int: ...
+    def _read_events(self) -> int: ...
 
 
 class Turn:
@@ -39,12 +47,18 @@ class Turn:
             self._event = None
 
     async def watch(self, fd: int) -> None:
-        """Until `wake`, or the descriptor is readable."""
-        with CancelScope() as self._scope:
-            try:
-                await wait_readable(fd)
-            finally:
-                self._scope = None
+        """Until `wake`, or the descriptor is readable.
+
+        It is a copy that the loop gets: `close`, from whatever thread, closes the socket's own, and
+        epoll would forget that silently. The copy is readable then.
+        """
+        copy = os.dup(fd)
+        try:
+            with CancelScope() as self._scope:
+                await wait_readable(copy)
+        finally:
+            self._scope = None
+            os.close(copy)
 
 
 class Waiting:
@@ -58,9 +72,7 @@ class Waiting:
     has not taken a message with it.
     """
 
-    def __init__(self, fd: Callable[[], int], read_events: Callable[[], int]) -> None:
-        self._fd = fd
-        self._read_events = read_events
+    def __init__(self) -> None:
         self._readers: deque[Turn] = deque()
         self._writers: deque[Turn] = deque()
         self._pollers: deque[Turn] = deque()
@@ -79,47 +91,52 @@ class Waiting:
             if events & turn.wanted and turn is not but:
                 turn.wake()
 
-    async def until_done(self, direction: int, attempt: Callable[[], _T]) -> _T:
+    def look(self, socket: Watched) -> None:
+        """After somebody read EVENTS who does not pass on what he saw."""
+        if self._watched:
+            self.note(socket._read_events())
+
+    async def until_done(self, socket: Watched, direction: int, attempt: Callable[[], _T]) -> _T:
         """What `attempt` returns, once it does not raise Again and nobody else is before."""
         queue = self.queue(direction)
         turn = Turn(direction)
         queue.append(turn)
         try:
             while True:
-                events = self._read_events()
+                events = socket._read_events()
                 self.note(events, but=turn)
                 if queue[0] is turn and events & direction:
                     try:
                         return attempt()
                     except Again:
                         pass
-                await self._change(turn)
+                await self._change(socket, turn)
         finally:
             queue.remove(turn)
             self._pass_on(queue)
 
-    async def until_ready(self, wanted: int) -> int:
+    async def until_ready(self, socket: Watched, wanted: int) -> int:
         """Those of the wanted events that happened."""
         turn = Turn(wanted)
         self._pollers.append(turn)
         try:
             while True:
-                events = self._read_events()
+                events = socket._read_events()
                 self.note(events, but=turn)
                 if events & wanted:
                     return events & wanted
-                await self._change(turn)
+                await self._change(socket, turn)
         finally:
             self._pollers.remove(turn)
             self._pass_on(self._pollers)
 
-    async def _change(self, turn: Turn) -> None:
+    async def _change(self, socket: Watched, turn: Turn) -> None:
         if self._watched:
             await turn.sleep()
             return
         self._watched = True
         try:
-            await turn.watch(self._fd())
+            await turn.watch(socket.fileno())
         finally:
             self._watched = False
 
