@@ -30,7 +30,8 @@ class _Socket(_Sync_Socket[bytes]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._waiting = Waiting(self._read_events)
+        other = self._shadow_obj
+        self._waiting = other._waiting if isinstance(other, _Socket) else Waiting()
 
     def __del__(self) -> None:
         if not self._shadow and not self.closed:
@@ -38,8 +39,9 @@ class _Socket(_Sync_Socket[bytes]):
 
     def close(self, linger: int | None = None) -> None:
         """As `peromq.Socket.close`; greenlets that wait get ZMQError with ENOTSOCK."""
+        if not self.closed:  # also what __init__ did not get to open
+            self._waiting.close()
         super().close(linger)
-        self._waiting.wake_all()
 
     def _read_events(self) -> int:
         return cast(int, super().get(SocketOption.EVENTS))

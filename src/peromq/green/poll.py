@@ -24,7 +24,7 @@ class _Poller(_Sync_Poller):
 
     def poll(self, timeout: float | None = -1) -> list[tuple[Any, int]]:
         """Wait, `timeout` ms or for ever, and say what happened: see `peromq.Poller.poll`."""
-        events = super().poll(0)
+        events = self._happened()
         if events or timeout == 0 or not self.sockets:
             return events
         deadline = Deadline(None if timeout is None or timeout < 0 else timeout)
@@ -34,19 +34,26 @@ class _Poller(_Sync_Poller):
                 watched.callback(_watch(item, flags, turn))
             while True:
                 turn.clear()
-                events = super().poll(0)
+                events = self._happened(turn)
                 if events or deadline.left == 0:
                     return events
                 turn.wait(deadline.left)
 
+    def _happened(self, turn: Event | None = None) -> list[tuple[Any, int]]:
+        """As of now."""
+        events = super().poll(0)
+        for item, _ in self.sockets:
+            if (waiting := _waiting_of(item)) is not None:
+                waiting.look(but=turn)
+        return events
+
 
 def _watch(item: Any, flags: int, turn: Event) -> Callable[[], None]:
     """Set `turn` whenever something happens to an item; how to end that."""
+    if (waiting := _waiting_of(item)) is not None:
+        waiting.add_poller(turn, flags, item)
+        return lambda: waiting.remove_poller(turn)
     if isinstance(item, Socket):
-        waiting: Waiting | None = getattr(item, "_waiting", None)
-        if waiting is not None:
-            waiting.add_poller(turn, item.fileno())
-            return lambda: waiting.remove_poller(turn)
         flags = PollEvent.POLLIN  # its descriptor is readable, whatever happens
     wanted = (_READ if flags & ~PollEvent.POLLOUT else 0) | (
         _WRITE if flags & PollEvent.POLLOUT else 0
@@ -60,6 +67,11 @@ def _watch(item: Any, flags: int, turn: Event) -> Callable[[], None]:
         watcher.close()
 
     return end
+
+
+def _waiting_of(item: Any) -> Waiting | None:
+    """Of a green socket."""
+    return getattr(item, "_waiting", None) if isinstance(item, Socket) else None
 
 
 __all__ = ["_Poller"]

@@ -16,8 +16,11 @@ from ..error import Again, ZMQError
 _T = TypeVar("_T")
 
 
-class _HasFileno(Protocol):
+class _Watched(Protocol):
+    """What `Waiting` needs of a socket."""
+
     def fileno(self) -> int: ...
+    def _read_events(self) -> int: ...
 
 
 _READ = 1  # libev's number for "readable"
@@ -30,13 +33,13 @@ class Waiting:
     so every reader of EVENTS passes on what it saw, by `note`.
     """
 
-    def __init__(self, read_events: Callable[[], int]) -> None:
-        self._read_events = read_events
+    def __init__(self) -> None:
         self._queues: dict[int, deque[Event]] = {
             PollEvent.POLLIN: deque(),
             PollEvent.POLLOUT: deque(),
         }
-        self._pollers: list[Event] = []
+        self._pollers: dict[Event, int] = {}
+        self._socket: _Watched | None = None  # only while somebody waits: no cycle of references
         self._watcher: Any = None
 
     def note(self, events: int, but: Event | None = None) -> None:
@@ -44,18 +47,21 @@ class Waiting:
         for direction, queue in self._queues.items():
             if events & direction and queue and queue[0] is not but:
                 queue[0].set()
-        for turn in self._pollers:
-            turn.set()
-
-    def wake_all(self) -> None:
-        """The socket is closed, or its context ends: everyone shall see for himself."""
-        for queue in self._queues.values():
-            for turn in queue:
+        for turn, wanted in self._pollers.items():
+            if events & wanted and turn is not but:
                 turn.set()
-        for turn in self._pollers:
-            turn.set()
 
-    def run(self, direction: int, attempt: Callable[[], _T], socket: _HasFileno) -> _T:
+    def look(self, but: Event | None) -> None:
+        """After somebody read EVENTS who does not pass on what he saw."""
+        if self._socket is not None:
+            self.note(self._socket._read_events(), but)
+
+    def close(self) -> None:
+        """The socket is about to be closed: everyone shall see for himself, soon."""
+        self._stop()
+        self._wake_all()
+
+    def run(self, direction: int, attempt: Callable[[], _T], socket: _Watched) -> _T:
         """What `attempt` returns, once it does not raise Again and nobody else is before."""
         queue = self._queues[direction]
         if not queue:
@@ -65,11 +71,11 @@ class Waiting:
                 pass
         turn = Event()
         queue.append(turn)
-        self._watch(socket.fileno())
         try:
+            self._watch(socket)
             while True:
                 turn.clear()
-                events = self._read_events()
+                events = socket._read_events()
                 self.note(events, but=turn)
                 if queue[0] is turn and events & direction:
                     try:
@@ -83,33 +89,47 @@ class Waiting:
                 queue[0].set()  # there may be enough for the next one, too
             self._unwatch()
 
-    def add_poller(self, turn: Event, fd: int) -> None:
-        """Set `turn` whenever something happens."""
-        self._pollers.append(turn)
-        self._watch(fd)
+    def add_poller(self, turn: Event, wanted: int, socket: _Watched) -> None:
+        """Set `turn` whenever one of these events happens."""
+        self._pollers[turn] = wanted
+        self._watch(socket)
 
     def remove_poller(self, turn: Event) -> None:
-        self._pollers.remove(turn)
+        del self._pollers[turn]
         self._unwatch()
 
-    def _watch(self, fd: int) -> None:
+    def _watch(self, socket: _Watched) -> None:
         if self._watcher is None:
-            self._watcher = get_hub().loop.io(fd, _READ)
+            self._watcher = get_hub().loop.io(socket.fileno(), _READ)
             self._watcher.start(self._changed)
+            self._socket = socket
 
     def _unwatch(self) -> None:
-        if self._watcher is None or self._pollers or any(self._queues.values()):
-            return
-        watcher, self._watcher = self._watcher, None
-        watcher.stop()
-        watcher.close()
+        if not self._pollers and not any(self._queues.values()):
+            self._stop()
+
+    def _stop(self) -> None:
+        watcher, self._watcher, self._socket = self._watcher, None, None
+        if watcher is not None:
+            watcher.stop()
+            watcher.close()
 
     def _changed(self) -> None:
         """In the hub: the descriptor is readable."""
+        if self._socket is None:
+            return
         try:
-            self.note(self._read_events())
-        except ZMQError:
-            self.wake_all()
+            self.note(self._socket._read_events())
+        except ZMQError:  # its context ends
+            self._stop()
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for queue in self._queues.values():
+            for turn in queue:
+                turn.set()
+        for turn in self._pollers:
+            turn.set()
 
 
 class Deadline:

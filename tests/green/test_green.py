@@ -1,0 +1,227 @@
+"""Sockets for gevent, without monkey patching; on pyzmq as well with PEROMQ_TEST_AGAINST=zmq."""
+
+import importlib
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.helpers import LIB, TIMEOUT, differs_from_libzmq
+
+gevent = pytest.importorskip("gevent", reason="not installed: gevent")
+
+green: Any = importlib.import_module(f"{LIB}.green")
+_names = itertools.count()
+Pair = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def hub() -> Iterator[None]:
+    """Within a time limit; the hub of this thread holds descriptors: it ends with the test."""
+    with gevent.Timeout(TIMEOUT):
+        yield
+    gevent.get_hub().destroy(destroy_loop=True)
+
+
+@pytest.fixture
+def context(hub: None) -> Iterator[Any]:
+    made = green.Context()
+    yield made
+    made.destroy(linger=0)
+
+
+@pytest.fixture
+def pair(context: Any) -> Pair:
+    """`pair("PUSH", "PULL")`: connected, the second one bound."""
+    made: list[Any] = []
+
+    def connected(one: str, other: str, hwm: int = 1000) -> Any:
+        endpoint = f"inproc://green-{next(_names)}"
+        bound = context.socket(getattr(green, other))
+        connecting = context.socket(getattr(green, one))
+        made.extend((bound, connecting))
+        for socket in (bound, connecting):
+            socket.linger = 0
+            socket.set_hwm(hwm)
+        bound.bind(endpoint)
+        connecting.connect(endpoint)
+        return connecting, bound
+
+    return connected
+
+
+def settle() -> None:
+    """Let the other greenlets run until they wait."""
+    for _ in range(5):
+        gevent.sleep(0)
+
+
+def test_receiving_lets_others_run(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL")
+    receiver = gevent.spawn(pull.recv)
+    settle()
+    assert not receiver.ready()
+    push.send(b"x")
+    assert receiver.get() == b"x"
+
+
+def test_sending_lets_others_run(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL", 2)
+    total = 50
+
+    def send() -> None:
+        for number in range(total):
+            push.send(b"%d" % number)
+
+    sender = gevent.spawn(send)
+    settle()
+    assert not sender.ready()
+    assert [pull.recv() for _ in range(total)] == [b"%d" % number for number in range(total)]
+    sender.get()
+
+
+def test_requests_and_several_parts(pair: Pair) -> None:
+    req, rep = pair("REQ", "REP")
+
+    def echo() -> None:
+        for _ in range(20):
+            rep.send_multipart([b"re", *rep.recv_multipart()])
+
+    server = gevent.spawn(echo)
+    for number in range(20):
+        req.send_multipart([b"%d" % number, b"x"])
+        assert req.recv_multipart() == [b"re", b"%d" % number, b"x"]
+    server.get()
+
+
+def test_twins(pair: Pair) -> None:
+    a, b = pair("PAIR", "PAIR")
+    a.send_string("grüße")
+    assert b.recv_string() == "grüße"
+    a.send_json([1])
+    assert b.recv_json() == [1]
+    a.send_pyobj({1})
+    assert b.recv_pyobj() == {1}
+
+
+def test_dontwait(pair: Pair) -> None:
+    _, pull = pair("PUSH", "PULL")
+    for receive in (pull.recv, pull.recv_multipart):
+        with pytest.raises(green.Again):
+            receive(green.DONTWAIT)
+
+
+def test_a_timeout_takes_no_message(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL")
+    for number in range(10):
+        with gevent.Timeout(0.001, False):
+            pull.recv()
+            pytest.fail("nothing was sent")
+        push.send(b"%d" % number)
+        assert pull.recv() == b"%d" % number
+
+
+@differs_from_libzmq
+def test_first_come_first_served(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL")
+    got: list[tuple[int, bytes]] = []
+    greenlets = []
+    for number in range(5):
+        greenlets.append(gevent.spawn(lambda n=number: got.append((n, pull.recv()))))
+        settle()
+    for number in range(5):
+        push.send(b"%d" % number)
+    gevent.joinall(greenlets, raise_error=True)
+    assert got == [(number, b"%d" % number) for number in range(5)]
+
+
+@differs_from_libzmq
+def test_closing_wakes_who_waits(pair: Pair) -> None:
+    _, pull = pair("PUSH", "PULL")
+
+    def receive() -> None:
+        with pytest.raises(green.ZMQError) as caught:
+            pull.recv()
+        assert caught.value.errno == green.ENOTSOCK
+
+    receivers = [gevent.spawn(receive) for _ in range(3)]
+    settle()
+    pull.close()
+    gevent.joinall(receivers, raise_error=True)
+
+
+def test_poll(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL")
+    assert pull.poll(0) == 0
+    assert pull.poll(5) == 0
+    waiting = gevent.spawn(pull.poll, 10_000)
+    settle()
+    assert not waiting.ready()
+    push.send(b"x")
+    assert waiting.get() == green.POLLIN
+    assert pull.recv() == b"x"
+
+
+def test_poller(pair: Pair) -> None:
+    push, pull = pair("PUSH", "PULL")
+    poller = green.Poller()
+    poller.register(pull, green.POLLIN)
+    assert dict(poller.poll(0)) == {}
+    waiting = gevent.spawn(poller.poll)
+    settle()
+    assert not waiting.ready()
+    push.send(b"x")
+    assert dict(waiting.get()) == {pull: green.POLLIN}
+    poller.register(push, green.POLLOUT)
+    assert dict(poller.poll(100)) == {pull: green.POLLIN, push: green.POLLOUT}
+    assert pull.recv() == b"x"
+
+
+@differs_from_libzmq
+def test_a_poller_takes_no_wake_up_from_who_waits(pair: Pair) -> None:
+    a, b = pair("PAIR", "PAIR")
+    poller = green.Poller()
+    poller.register(b, green.POLLOUT)
+    for _ in range(20):
+        receiver = gevent.spawn(b.recv)
+        settle()
+        a.send(b"x")
+        assert dict(poller.poll(0)) == {b: green.POLLOUT}
+        assert receiver.get() == b"x"
+
+
+def test_device(pair: Pair) -> None:
+    req, router = pair("REQ", "ROUTER")
+    dealer, rep = pair("DEALER", "REP")
+    device = gevent.spawn(green.device, green.QUEUE, router, dealer)
+    server = gevent.spawn(lambda: rep.send(b"re: " + rep.recv()))
+    req.send(b"x")
+    assert req.recv() == b"re: x"
+    server.get()
+    device.kill()
+
+
+@differs_from_libzmq
+def test_it_goes_when_nobody_holds_it(context: Any) -> None:
+    """Without the collector: a socket that has waited is in no cycle of references."""
+    import weakref
+
+    socket = context.socket(green.PULL)
+    assert socket.poll(1) == 0
+    socket.close()
+    gone = weakref.ref(socket)
+    del socket
+    assert gone() is None
+
+
+def test_names() -> None:
+    assert green.Context.instance().term() is None
+    assert {"Context", "Socket", "Poller", "device"} <= set(dir(green))
+
+
+def test_time_limits_warn(context: Any) -> None:
+    socket = context.socket(green.PULL)
+    with pytest.warns(UserWarning, match="TIMEO"):
+        socket.rcvtimeo = 10
+    socket.close()
