@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ import pytest
 
 from tests.helpers import TIMEOUT, differs_from_libzmq, wait_until, zmq
 
-SECONDS = 0.6
-TICK = 0.01
+SECONDS = 0.4
+TICK = 0.01  # a timer that ought to keep ticking
 
 
 @pytest.fixture
@@ -43,22 +44,26 @@ def flood(sock: Any, endpoints: Any) -> Iterator[Any]:
     assert not thread.is_alive()
 
 
-async def ticks_beside(work: Any) -> int:
-    """How often a timer ticks while `work` is done over and over for SECONDS."""
-    ticks = 0
+async def turns_beside(work: Any) -> None:
+    """Do `work` for SECONDS. The loop must turn while its thread uses no more than TICK.
 
-    async def tick() -> None:
-        nonlocal ticks
+    On a busy machine the thread gets less than all of the time, so its own is what counts.
+    """
+    turns: list[float] = []
+
+    async def turn() -> None:
         while True:
-            await asyncio.sleep(TICK)
-            ticks += 1
+            turns.append(time.thread_time())
+            await asyncio.sleep(0)
 
-    ticker = asyncio.create_task(tick())
+    turner = asyncio.create_task(turn())
     await asyncio.sleep(0)
-    end = time.monotonic() + SECONDS
-    await work(end)
-    ticker.cancel()
-    return ticks
+    await work(time.monotonic() + SECONDS)
+    turner.cancel()
+    turns.append(time.thread_time())
+    held = [after - before for before, after in itertools.pairwise(turns)]
+    assert max(held) < 3 * TICK
+    assert sum(held) / len(held) < TICK / 2
 
 
 @pytest.mark.no_sanitizer
@@ -85,7 +90,7 @@ def test_a_busy_receiver_lets_the_loop_turn(run: Any, flood: Any, how: str) -> N
                     await call()
 
     async def main() -> None:
-        assert await ticks_beside(work) > 0.3 * SECONDS / TICK
+        await turns_beside(work)
 
     run(main)
 
@@ -104,7 +109,7 @@ def test_a_busy_sender_lets_the_loop_turn(run: Any, sock: Any) -> None:
             await pub.send_multipart([b"x", b"y"])
 
     async def main() -> None:
-        assert await ticks_beside(work) > 0.3 * SECONDS / TICK
+        await turns_beside(work)
 
     run(main)
 
@@ -124,7 +129,7 @@ def test_busy_polling_lets_the_loop_turn(run: Any, pair: Any, ready: bool) -> No
                 await pull.poll(0)
 
     async def main() -> None:
-        assert await ticks_beside(work) > 0.3 * SECONDS / TICK
+        await turns_beside(work)
 
     run(main)
 
@@ -196,7 +201,7 @@ def test_one_wake_up_serves_all(run: Any, pair: Any) -> None:
         pull.__dict__["_look"] = counted
         await push.send_many([*[b"x"] * 200, b""])
         assert await task == 200
-        assert looks == 1
+        assert looks <= 3  # more than one only if all this took longer than a turn may
 
     run(main)
 
@@ -212,6 +217,7 @@ def test_nobody_is_woken_for_nothing(run: Any, pair: Any) -> None:
         pull.__dict__["_look"] = lambda: pytest.fail("nobody waits")
         await push.send(b"x")
         wait_until(lambda: zmq.Socket.shadow(pull).poll(0))
-        await asyncio.sleep(0.01)
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     run(main)

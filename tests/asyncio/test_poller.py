@@ -137,8 +137,8 @@ def test_cancelled_polls(run: Any, pair: Any) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await pull.poll()
-        await asyncio.sleep(0.01)
-        assert not pull._recv_futures
+        while pull._recv_futures:
+            await asyncio.sleep(0)
         await push.send(b"x")
         assert await poller.poll() == [(pull, zmq.POLLIN)]
 
