@@ -97,7 +97,7 @@ def test_no_message_is_lost(run: Any, pair: Any, transport: str, end: End) -> No
         if end in (by_wait, by_wait_for):
             numbers.sort()  # the future is done in time, its task runs when it does
         assert numbers == list(range(count))
-        assert tally["cancelled"] > count / 20, "this tests nothing"
+        assert tally["cancelled"] > 10, "this tests nothing"
         assert not pull._receivers
 
     run(main)
@@ -196,7 +196,7 @@ def test_a_send_that_was_cancelled_waiting_has_sent_nothing(
         while await pull.poll(0):
             received.append(await pull.recv())
         assert sorted(received) == sorted(sent)
-        assert cancelled > 100, "this tests nothing"
+        assert cancelled > 10, "this tests nothing"
 
     run(main)
 
