@@ -51,6 +51,7 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
     """I/O thread: close the descriptor, leave both flows at a message boundary, tell the socket and the control plane."""
     cdef Pipe* p = c.pipe
     cdef size_t i
+    cdef int fd
     pthread_mutex_lock(&c.rlock)
     pthread_mutex_lock(&c.wlock)
     if c.fd < 0:
@@ -66,8 +67,9 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
             break
     pthread_mutex_unlock(&c.group.lock)
     epoll_ctl(c.io.epfd, EPOLL_CTL_DEL, c.fd, NULL)       # fails where nothing was registered
-    sys_close(c.fd)
-    c.fd = -1
+    fd = c.fd
+    c.fd = -1               # first: a child forked in between must not close the number's next owner
+    sys_close(fd)
     if c.body != NULL:
         chunk_unref(c.body)
         c.body = NULL

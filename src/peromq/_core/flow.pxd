@@ -242,8 +242,8 @@ cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
     prefetch(fr.data + fr.size + 64)
     if not fr.flags & F_MORE:
         f.nread += 1
-    if f.head.kind == KIND_BODY:
-        flow_front(f)               # its memory is worth letting go of at once
+    if f.head.cap == 0:
+        flow_front(f)               # a body, or what is pinned: worth letting go of at once
 
 
 cdef inline uint64_t credit_step(Flow* f) noexcept nogil:

@@ -292,18 +292,24 @@ cdef int flow_put_tracked(Flow* f, uint8_t flags, const uint8_t* data, size_t n,
     return 0
 
 
+cdef enum:
+    FEW = 16                     # unread messages that may each hold a whole cast
+
+
 cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n) noexcept nogil:
     """Producer: append the encoded frame in octets at..at+n of `cast`, by reference. -1: out of memory.
 
-    What follows the shared part in `cast` makes it longer. The first frame of a cast is always shared, a later one only behind a shared
-    one: a peer that gets few of the messages would hold all of them in memory.
+    What follows the shared part in `cast` makes it longer. The first frame of a cast is shared, unless much is queued and the peer got
+    less than half of the cast before; a later one only behind a shared one. A peer that gets few of the messages, and is slow, would
+    hold all of them in memory.
     """
     cdef Chunk* c = f.tail
     if c.pin == cast and c.kind == KIND_FRAMES and c.data + c.wpos == cast.data + at:
         c.wpos += n
         f.open = flags & F_MORE
         return 0
-    if at:
+    if at or (f.written - f.read.load(memory_order_relaxed) > FEW
+              and not (c.pin != NULL and c.kind == KIND_FRAMES and 2 * c.wpos >= c.pin.wpos)):
         if c.cap < c.wpos + n:
             c = flow_grow(f, n)
             if c == NULL:

@@ -9,7 +9,7 @@ from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from libcpp.atomic cimport atomic, memory_order_relaxed
+from libcpp.atomic cimport atomic
 from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
@@ -125,12 +125,14 @@ cdef bytes take_bytes(SocketCore self, FrameRef* fr):
             leave(self)
         return out
     c = fr.chunk
-    out = whole_object(c, fr)
-    if s.in_pipe != NULL and s.in_pipe.link == NULL and s.fq.n == 1:
-        offer(s.in_pipe.inq, fr.size)
-    c.refs.fetch_add(1)
-    recv_done(s, fr)
-    leave(self)
+    try:
+        out = whole_object(c, fr)
+        if s.in_pipe != NULL and s.in_pipe.link == NULL and s.fq.n == 1:
+            offer(s.in_pipe.inq, fr.size)
+        c.refs.fetch_add(1)
+        recv_done(s, fr)
+    finally:
+        leave(self)
     try:
         if out is None:
             out = PyBytes_FromStringAndSize(<const char*>fr.data, fr.size)
@@ -177,10 +179,12 @@ cdef CFrame take_frame(SocketCore self, FrameRef* fr):
     return frame_received(held.chunk, held.data, held.size, held.flags & F_MORE, props, self.engine)
 
 
-cdef list message_of_bytes(SocketCore self, FrameRef* fr):
-    """The message in sight, or the rest of it, as bytes; gives the lock back only behind its end."""
+cdef list message_of_bytes(SocketCore self, FrameRef* fr, list parts):
+    """Add the message in sight, or the rest of it, as bytes; gives the lock back only behind its end.
+
+    `parts` was made before the lock was taken: a new list may run a garbage collection, new bytes do not.
+    """
     cdef Sock* s = self.s
-    cdef list parts = []
     cdef bytes part
     cdef vector[FrameRef] large              # to be copied after the lock is given back
     cdef vector[Py_ssize_t] places
@@ -215,10 +219,9 @@ cdef list message_of_bytes(SocketCore self, FrameRef* fr):
     return parts
 
 
-cdef list message_of_frames(SocketCore self, FrameRef* fr):
-    """The message in sight, or the rest of it, as Frames on the queue's memory; gives the lock back only behind its end."""
+cdef list message_of_frames(SocketCore self, FrameRef* fr, list parts):
+    """Add the message in sight, or the rest of it, as Frames on the queue's memory; gives the lock back only behind its end."""
     cdef Sock* s = self.s
-    cdef list parts = []
     cdef Chunk* props = s.in_pipe.properties if s.in_pipe != NULL else NULL
     cdef vector[FrameRef] held
     cdef size_t i
@@ -387,22 +390,27 @@ cdef int send_plain(SocketCore self, list items, int flags) except -1:
     cdef Sock* s = self.s
     cdef Py_ssize_t i
     cdef Py_ssize_t n = len(items)
-    cdef int rc = OK
+    cdef int rc
+    cdef int failed = OK
     for i in range(n):
         if type(items[i]) is not bytes or PyBytes_GET_SIZE(items[i]) >= BIG:
             return 0
     enter(self)
-    for i in range(n):
+    for i in range(n):           # as put_message
         rc = send_frame(s, <const uint8_t*>PyBytes_AS_STRING(items[i]), PyBytes_GET_SIZE(items[i]),
                         i < n - 1 or flags & SNDMORE, NULL)
-        if rc != OK and not s.out_more:
+        if rc == OK:
+            continue
+        if failed == OK:
+            failed = rc
+        if not s.out_more:
             break
     leave(self)
-    if rc == OK:
+    if failed == OK:
         return 1
-    if rc == WOULD_BLOCK and i == 0:
+    if failed == WOULD_BLOCK:
         return 0
-    raise make_error(rc)
+    raise make_error(failed)
 
 
 cdef object _again():
@@ -516,8 +524,9 @@ cdef class SocketCore(CoreHandle):
         """All parts of the next message, or the rest of the one begun; atomically, as send_multipart."""
         cdef FrameRef fr
         cdef int64_t deadline = -2
+        cdef list parts = []
         fetch(self, &fr, flags, &deadline)
-        return message_of_bytes(self, &fr) if copy else message_of_frames(self, &fr)
+        return message_of_bytes(self, &fr, parts) if copy else message_of_frames(self, &fr, parts)
 
     def send_many(self, messages, int flags=0):
         """Send each item of an iterable as a message of one part. How many were queued: all, or fewer with DONTWAIT or SNDTIMEO.

@@ -9,9 +9,9 @@ from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
-from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, Chunk, Flow, chunk_unref, flow_clear, flow_credit_due, flow_next,
+from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, PIN_TRACKED, Chunk, Flow, chunk_unref, flow_clear, flow_credit_due, flow_next,
                                 flow_rollback, flow_share, frames_new, put_header)
-from peromq._core.patterns cimport commit, fq_peek, fq_skip_message, pipe_peek, put
+from peromq._core.patterns cimport commit, fq_peek, fq_reject, pipe_peek, put
 from peromq._core.requeue cimport DROP_SUBS, SUBS_AS_MESSAGES, conflate_out, flow_give_back, flow_take
 from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
 from peromq._core.trie cimport (topics_add, topics_count, topics_each, topics_match, topics_remove, trie_add, trie_match,
@@ -119,7 +119,7 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
             for i in range(s.targets.size()):
                 if s.targets[0][i].conflate:
                     conflate_out(s.targets[0][i])
-    shared = n < BIG and s.targets.size() >= MANY_TARGETS and encode(s, flags, data, n)
+    shared = n < BIG and s.targets.size() >= MANY_TARGETS and not (pin != NULL and pin.flags & PIN_TRACKED) and encode(s, flags, data, n)
     if shared:
         octets = <uint32_t>(n + 2 if n < 256 else n + 9)
         at = s.cast.wpos - octets
@@ -378,12 +378,14 @@ cdef int sub_subscribe(Sock* s, const uint8_t* topic, size_t n, bint on) noexcep
 
 cdef int sub_peek(Sock* s, FrameRef* fr) noexcept nogil:
     """SUB: only what was subscribed; XSUB: everything."""
+    cdef int rejected = 0
     while True:
         if fq_peek(s, fr) != OK:
             return WOULD_BLOCK
         if s.type != T_SUB or s.in_more or topics_match(s.topics, fr.data, fr.size) != s.invert:
             return OK
-        fq_skip_message(s, fr)
+        if not fq_reject(s, fr, &rejected):
+            return WOULD_BLOCK
 
 
 cdef void upstream(Sock* s, bint to_all) noexcept nogil:
