@@ -203,6 +203,7 @@ class ContextState:
         self._internal.clear()
         self.inproc = InprocRegistry()
         if self.control is not None:
+            self.control.after_fork()
             _inherited.append(self.control)
             self.control = None
         if self._engine is not None:

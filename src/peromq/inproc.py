@@ -6,8 +6,10 @@ its bind: the connecting socket's queue is there at once, and its far end waits 
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from .constants import Errno
@@ -47,6 +49,7 @@ class InprocRegistry:
         self._tokens = itertools.count(FIRST_TOKEN)
         self._bound: dict[str, SocketState] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
+        self._expiring: list[tuple[float, int, str]] = []  # a heap: when, which token, which name
 
     def bind(self, name: str, socket: SocketState) -> None:
         """Give a socket a name, and the peers that wait for it. EADDRINUSE if it is taken."""
@@ -54,6 +57,7 @@ class InprocRegistry:
             if name in self._bound:
                 raise ZMQError(Errno.EADDRINUSE)
             core = socket.open_core()
+            self._expire()
             self._bound[name] = socket
             for waiting in self._waiting.pop(name, []):
                 token = next(self._tokens)
@@ -74,6 +78,7 @@ class InprocRegistry:
         """
         with self._lock:
             core = socket.open_core()
+            self._expire()
             binder = self._bound.get(name)
             token = next(self._tokens)
             peer_id = socket.options.connect_routing_id
@@ -98,8 +103,12 @@ class InprocRegistry:
                 core.close_pipe(token)
 
     def close(self, socket: SocketState, core: SocketCore, linger: int) -> None:
-        """End a socket's part in everything. Unless `linger` is 0, what it sent stays readable."""
+        """End a socket's part in everything. Unless `linger` is 0, what it sent stays readable.
+
+        Peers that are there read it whenever they like; a name waits `linger` ms for its bind.
+        """
         with self._lock:
+            self._expire()
             for name in [name for name, binder in self._bound.items() if binder is socket]:
                 del self._bound[name]
             tokens = list(socket.inproc.accepted)
@@ -107,6 +116,10 @@ class InprocRegistry:
                 tokens += connected
                 if linger == 0:
                     self._forget(name, connected)
+                elif linger > 0 and name in self._waiting:
+                    when = time.monotonic() + linger / 1000
+                    for token in connected:
+                        heapq.heappush(self._expiring, (when, token, name))
             for token in tokens:
                 if linger == 0:
                     core.abort_pipe(token)
@@ -117,6 +130,14 @@ class InprocRegistry:
         """The context ends: nobody will come for the waiting ends."""
         with self._lock:
             self._waiting.clear()
+            self._expiring.clear()
+
+    def _expire(self) -> None:
+        """Drop what closed sockets left for names whose bind did not come within LINGER."""
+        now = time.monotonic()
+        while self._expiring and self._expiring[0][0] <= now:
+            _, token, name = heapq.heappop(self._expiring)
+            self._forget(name, [token])
 
     def _forget(self, name: str, tokens: list[int]) -> None:
         kept = [item for item in self._waiting.get(name, []) if item.token not in tokens]

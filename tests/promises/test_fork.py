@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.helpers import Deadline, last_endpoint, raises_errno, try_send, writable, zmq
+from tests.helpers import (
+    Deadline,
+    last_endpoint,
+    raises_errno,
+    tcp_address,
+    try_send,
+    writable,
+    zmq,
+)
 
 pytestmark = [
     pytest.mark.no_sanitizer,
@@ -201,3 +210,67 @@ def test_garbage_collection_in_the_child_is_harmless(ctx: Any, endpoints: Any) -
     finally:
         push.close(linger=0)
         pull.close()
+
+
+@pytest.mark.skipif(zmq.__name__ == "zmq", reason="libzmq's descriptors stay open in a child")
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_a_living_child_keeps_none_of_the_parents_endpoints(
+    sock: Any, endpoints: Any, transport: str
+) -> None:
+    """Not the address, not a connection: the parent's peers see it go, and it may come again."""
+    pull = sock("PULL", bind=endpoints.any(transport))
+    endpoint = last_endpoint(pull)
+    push = sock("PUSH", connect=endpoint)
+    stranger = connect_to(endpoint)  # a handshake that does not come to its end
+    push.send(b"before")
+    assert pull.recv() == b"before"
+    assert len(stranger.recv(1)) == 1
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)  # until the parent lets go, or dies
+        os._exit(0)
+    try:
+        push.send(b"while the child lives")
+        assert pull.recv() == b"while the child lives"
+        pull.close()
+        while stranger.recv(100):
+            pass  # the end of the stream, or this would time out
+        again = sock("PULL", bind=endpoint)
+        push.send(b"after")
+        assert again.recv() == b"after"
+    finally:
+        stranger.close()
+        os.close(writer)
+        os.close(reader)
+        os.waitpid(pid, 0)
+
+
+def connect_to(endpoint: str) -> socket.socket:
+    if endpoint.startswith("ipc://"):
+        stranger = socket.socket(socket.AF_UNIX)
+        stranger.settimeout(10)
+        stranger.connect(endpoint.removeprefix("ipc://"))
+        return stranger
+    return socket.create_connection(tcp_address(endpoint), 10)
+
+
+@pytest.mark.skipif(zmq.__name__ == "zmq", reason="libzmq's descriptors stay open in a child")
+def test_a_child_has_no_descriptor_more_than_before_the_first_socket(
+    sock: Any, endpoints: Any
+) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    pull = sock("PULL", bind=endpoints.any("tcp"))
+    push = sock("PUSH", connect=last_endpoint(pull))
+    sock("PUSH", connect=endpoints.fixed("ipc"))
+    push.send(b"x")
+    assert pull.recv() == b"x"
+    pull.getsockopt(zmq.FD)
+
+    def work() -> None:
+        left = set(os.listdir("/proc/self/fd")) - before
+        # the test's own pipe, and a waiter's of another thread
+        assert len(left) <= 3, [os.readlink(f"/proc/self/fd/{number}") for number in left]
+
+    assert in_child(work) == "ok"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers import (
     check_numbered,
+    differs_from_libzmq,
     last_endpoint,
     new_context,
     numbered,
@@ -162,3 +163,18 @@ def test_inproc_messages_outlive_their_sender(sock: Any, endpoints: Any) -> None
     push.close(linger=0)
 
     assert [check_numbered(pull.recv())[1] for _ in range(100)] == list(range(100))
+
+
+@differs_from_libzmq
+@pytest.mark.parametrize(("linger", "there"), [(0, 0), (1, 0), (60_000, 1), (-1, 1)])
+def test_what_waits_for_an_inproc_name_waits_no_longer_than_linger(
+    sock: Any, endpoints: Any, linger: int, there: int
+) -> None:
+    endpoint = endpoints.fixed("inproc")
+    push = sock("PUSH", connect=endpoint)
+    push.send(b"parting words")
+    push.close(linger=linger)
+    readable(sock("PULL", bind=endpoints.any("inproc")), 20)  # time passes
+    pull = sock("PULL", bind=endpoint)
+
+    assert readable(pull, 0) == bool(there)

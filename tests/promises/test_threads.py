@@ -164,6 +164,39 @@ def test_multipart_messages_of_many_threads_do_not_mix(
     assert got == Counter({(s, n): 1 for s in range(4) for n in range(500)})
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("copy", [True, False])
+def test_large_and_small_parts_of_many_threads_do_not_mix(
+    sock: Any, endpoints: Any, transport: str, copy: bool
+) -> None:
+    """Parts that are copied, held by reference or taken from any buffer, while queues fill up."""
+    pull = sock("PULL", bind=endpoints.any(transport), rcvhwm=5)
+    push = sock("PUSH", connect=last_endpoint(pull), sndhwm=5)
+    sizes = (5, 100_000, 300, 20_000, 70_000)
+    kinds: tuple[Callable[[bytes], Any], ...] = (bytes, bytearray, memoryview, zmq.Frame)
+    got: Counter[tuple[int, int]] = Counter()
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        if number < 4:
+            for serial in range(40):
+                parts = [numbered(number, serial, size) for size in sizes[: serial % 5 + 1]]
+                kind = kinds[serial % 4]
+                push.send_multipart([kind(part) for part in parts], copy=copy)
+            return
+        for _ in range(40):
+            parts = [bytes(part) for part in pull.recv_multipart(copy=copy)]
+            source, serial = check_numbered(parts[0])
+            assert [len(part) for part in parts] == list(sizes[: serial % 5 + 1])
+            assert {check_numbered(part, len(part)) for part in parts} == {(source, serial)}
+            with lock:
+                got[source, serial] += 1
+
+    in_threads(work)
+
+    assert got == Counter({(s, n): 1 for s in range(4) for n in range(40)})
+
+
 def test_threads_poll_and_set_options_while_others_send(sock: Any, endpoints: Any) -> None:
     pull = sock("PULL", bind=endpoints.any("tcp"))
     push = sock("PUSH", connect=last_endpoint(pull))

@@ -157,6 +157,16 @@ class Control:
         self._hub.loop.post(self._release_all)
         self._hub.stop()
 
+    def after_fork(self) -> None:
+        """In a forked child: close its copies of every descriptor, so that none outlives its owner.
+
+        By plain closing: unregistering or shutting down would reach what the parent uses. Another
+        thread may have held any lock when the process forked; none is taken here.
+        """
+        for record in self._records.values():
+            record.after_fork()
+        self._hub.after_fork()
+
     # -- any thread
 
     def _record(self, sock: Core) -> SocketRecord:

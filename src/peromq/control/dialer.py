@@ -217,3 +217,9 @@ class Dialer(Peer):
         connection = self._take_connecting()
         if connection is not None:
             connection.close()
+
+    def after_fork(self) -> None:
+        """Also an attempt's."""
+        super().after_fork()
+        if self._connecting is not None:
+            self._connecting.close()

@@ -34,3 +34,8 @@ class Hub:
         self.resolver.clear()
         self.loop.stop()
         self.ends.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: close its copies of the hub's own descriptors."""
+        self.loop.after_fork()
+        self.ends.close()

@@ -90,6 +90,10 @@ class Listener:
             peer.close(linger)
         self.record.check_gone()
 
+    def after_fork(self) -> None:
+        """In a forked child: close its copy of the socket; the parent goes on listening."""
+        self._listening.sock.close()
+
     def fail(self) -> None:
         """Something other than accept() raised. Do not spin on it."""
         self._take_a_rest()

@@ -166,6 +166,14 @@ class Loop:
                 except Exception:
                     log.exception("and could not close it: %r", owner)
 
+    def after_fork(self) -> None:
+        """In a forked child, which has no such thread: only close our copies of the descriptors.
+
+        Nothing is unregistered: the selector's kernel side is the parent's.
+        """
+        self._door = threading.RLock()
+        self._close()
+
     def _main(self) -> None:
         while not self._stopping:
             self._run_ready()

@@ -16,9 +16,6 @@ from .settings import Settings
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
 
-_UNSERVED = frozenset({errno.EADDRINUSE, errno.EAGAIN})
-"""attach(): a duplicate routing id; a second peer of a PAIR."""
-
 PROTOCOL_ERRORS = 0x10000000
 """The lowest ZMQ_PROTOCOL_ERROR_*; errno values are below."""
 
@@ -136,9 +133,9 @@ class Peer:
         if status == 0:
             connection.detach()
             self.has_queue = self.attached = True
-        elif status in _UNSERVED:
-            # libzmq leaves such a connection open and never serves it, so that its peer does not
-            # come back at once, and again.
+        elif status == errno.EAGAIN:
+            # A second peer of a PAIR: libzmq leaves such a connection open and never serves it, so
+            # that its peer does not come back at once, and again.
             self._mute = connection
             self.hub.ends.add(connection, self._mute_ended, self)
         else:
@@ -259,6 +256,13 @@ class Peer:
             self.hub.ends.remove(self._mute)
             self._mute.close()
             self._mute = None
+
+    def after_fork(self) -> None:
+        """In a forked child: close its copies of what `release` closes, and nothing more."""
+        if self._session is not None:
+            self._session.after_fork()
+        if self._mute is not None:
+            self._mute.close()
 
     def describe(self) -> str:
         """For `Control.pending`."""

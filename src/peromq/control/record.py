@@ -94,6 +94,14 @@ class SocketRecord:
             self.hub.loop.guard(peer.release, None)
             self.forget_token(peer.token)
 
+    def after_fork(self) -> None:
+        """In a forked child: close its copies of the descriptors. No lock can be relied on."""
+        for same in self.listeners.values():
+            for listener in same:
+                listener.after_fork()
+        for peer in self.peers.values():
+            peer.after_fork()
+
     def _take_endpoints(self) -> list[Listener]:
         """Empty the tables of endpoints; the dialers are among the peers."""
         with self.lock:

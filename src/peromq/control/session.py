@@ -68,6 +68,10 @@ class Session:
         self._release()
         self.connection.close()
 
+    def after_fork(self) -> None:
+        """In a forked child: close its copy of the connection, without a word to the peer."""
+        self.connection.close()
+
     def _ready(self) -> None:
         self._step(self._exchange)
 
