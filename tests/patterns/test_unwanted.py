@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers import AGAINST_LIBZMQ, last_endpoint, zmq
 
+pytestmark = pytest.mark.skipif(AGAINST_LIBZMQ, reason="a call of libzmq's drops one and gives up")
+
 UNWANTED = 5000
 KINDS = ("SUB", "REP", "REQ")
 
@@ -41,7 +43,6 @@ def flooded(sock: Any, kind: str) -> Any:
     return made
 
 
-@pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq gives up after each message that it drops")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", ["recv", "recv_multipart"])
 def test_a_call_that_does_not_wait_finds_what_is_behind(sock: Any, kind: str, call: str) -> None:
@@ -65,7 +66,6 @@ def test_poll_finds_what_is_behind(sock: Any, kind: str) -> None:
     assert made.recv(zmq.DONTWAIT) == b"t"
 
 
-@pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq holds on until the flood ends")
 def test_a_flood_without_end_does_not_hold_a_caller_beyond_its_time(sock: Any) -> None:
     rep = sock("REP", bind="inproc://flooded", rcvtimeo=30)
     dealer = sock("DEALER", connect="inproc://flooded")
