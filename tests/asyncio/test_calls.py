@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -254,6 +255,23 @@ def test_errors_are_the_futures(run: Any, pair: Any) -> None:
             await req.recv()
         with pytest.raises(zmq.ZMQError):
             await req.poll(0)
+
+    run(main)
+
+
+@differs_from_libzmq
+def test_a_closed_socket_says_so_at_any_time(run: Any, sock: Any) -> None:
+    """Also when the loop is overdue for a turn."""
+
+    async def main() -> None:
+        for kind in ("PULL", "PUSH"):
+            closed = sock(kind)
+            closed.close()
+            end = time.monotonic() + 0.02
+            while time.monotonic() < end:
+                for call in (closed.recv(), closed.recv_multipart(), closed.send(b"x")):
+                    with raises_errno(zmq.ENOTSOCK):
+                        await call
 
     run(main)
 

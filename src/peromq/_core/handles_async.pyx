@@ -365,9 +365,11 @@ cdef object receive(AsyncCore self, object attempt, int flags, bint late):
     cdef int rc = OK
     if flags & DONTWAIT:
         return at_once(attempt, False)
-    if self._receivers or late:
+    if not usable(self):
+        pass                                     # the attempt will say why
+    elif self._receivers or late:
         rc = WOULD_BLOCK
-    elif usable(self):
+    else:
         self._note()
         enter(self)
         rc = recv_peek(self.s, &fr)
@@ -388,7 +390,7 @@ cdef object submit(AsyncCore self, object attempt, int flags, bint late):
     """late: the loop is to turn, which it may do after something was sent."""
     if flags & DONTWAIT:
         return at_once(attempt, late)
-    if not self._senders:
+    if not self._senders or not usable(self):
         self._note()
         try:
             return done(attempt(), late)
