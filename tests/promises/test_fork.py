@@ -238,7 +238,7 @@ def test_a_living_child_keeps_none_of_the_parents_endpoints(
         while stranger.recv(100):
             pass  # the end of the stream, or this would time out
         again = sock("PULL", bind=endpoint)
-        push.send(b"after")
+        sock("PUSH", connect=endpoint).send(b"after")
         assert again.recv() == b"after"
     finally:
         stranger.close()
