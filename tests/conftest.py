@@ -5,6 +5,7 @@ Warnings are errors, and a test ends after 60 s at the latest (`[tool.pytest.ini
 
 import gc
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -31,6 +32,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # as every sanitizer is
 )
 settings.load_profile("peromq")
+
+# A shell that starts us in the background has SIGINT ignored, and Python keeps to that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
