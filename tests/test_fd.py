@@ -105,6 +105,43 @@ def test_looking_at_events_is_the_edge(lib: ModuleType, pair: Any) -> None:
     assert not pull.events & lib.POLLIN
 
 
+def test_a_recv_that_finds_nothing_is_the_edge_too(lib: ModuleType, pair: Any) -> None:
+    """Programs that never look at EVENTS, but receive until Again, do not spin."""
+    push, pull = pair
+    for _ in range(20):
+        push.send(b"1")
+        assert readable(pull.fd)
+        assert pull.recv() == b"1"
+        for _ in range(100):
+            with pytest.raises(lib.Again):
+                pull.recv(lib.DONTWAIT)
+            if not readable(pull.fd, 0):
+                break
+        else:
+            raise AssertionError("the descriptor stays readable")
+
+
+def test_a_send_that_finds_no_room_is_the_edge_too(
+    lib: ModuleType, make: Any, inproc_endpoint: str
+) -> None:
+    push, pull = make("PUSH"), make("PULL")
+    push.sndhwm = pull.rcvhwm = 2
+    pull.bind(inproc_endpoint)
+    push.connect(inproc_endpoint)
+    for _ in range(20):
+        for _ in range(100_000):  # libzmq takes note once a millisecond or so
+            try:
+                push.send_multipart([b"x", b"y"], lib.DONTWAIT)
+            except lib.Again:
+                if not readable(push.fd, 0):
+                    break
+        else:
+            raise AssertionError("the descriptor stays readable")
+        while pull.poll(0):
+            pull.recv_multipart()
+        assert readable(push.fd)
+
+
 def test_it_is_shared_by_the_shadows(lib: ModuleType, pair: Any) -> None:
     push, pull = pair
     shadow = lib.Socket.shadow(pull)

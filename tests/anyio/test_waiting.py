@@ -213,6 +213,29 @@ def test_both_directions_wait_at_once(run: Run, make: Made) -> None:
     run(main)
 
 
+def test_a_call_that_gets_again_takes_no_wake_up(run: Run, make: Made) -> None:
+    """Again is an answer about one direction, and takes note of both."""
+    a, b = make.pair("PAIR", "PAIR", sndhwm=1, rcvhwm=1)
+    plain = peromq.Socket.shadow(a)
+    got: list[bytes] = []
+
+    async def receive() -> None:
+        got.append(await b.recv())
+
+    async def main() -> None:
+        await b.send_many([b"full"] * 100, peromq.DONTWAIT)
+        for _ in range(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(receive)
+                await blocked()
+                plain.send(b"x", peromq.DONTWAIT)
+                with pytest.raises(peromq.Again):
+                    await b.send(b"no room", peromq.DONTWAIT)
+
+    run(main)
+    assert got == [b"x"] * 20
+
+
 def test_events_are_for_everyone(run: Run, make: Made) -> None:
     """Whoever reads EVENTS takes no wake-up from those who wait."""
     a, b = make.pair("PAIR", "PAIR")

@@ -112,6 +112,22 @@ def test_dontwait(pair: Pair) -> None:
             receive(green.DONTWAIT)
 
 
+@differs_from_libzmq  # it may wait for ever
+def test_again_takes_no_wake_up_from_who_waits(pair: Pair) -> None:
+    """Again is an answer about one direction, and takes note of both."""
+    a, b = pair("PAIR", "PAIR", hwm=1)
+    while b.getsockopt(green.EVENTS) & green.POLLOUT:
+        b.send(b"full", green.DONTWAIT)
+    for number in range(20):
+        receiver = gevent.spawn(b.recv)
+        settle()
+        super(type(a), a).send(b"%d" % number, green.DONTWAIT)
+        with pytest.raises(green.Again):
+            b.send(b"no room", green.DONTWAIT)
+        assert b.send_many([], green.DONTWAIT) == 0
+        assert receiver.get() == b"%d" % number
+
+
 def test_a_timeout_takes_no_message(pair: Pair) -> None:
     push, pull = pair("PUSH", "PULL")
     for number in range(10):

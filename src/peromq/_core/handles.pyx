@@ -16,7 +16,7 @@ from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
 from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, body_wanted, chunk_unref, pin_new
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
-from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, settle, wakes_of
+from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, note_events, settle, wakes_of
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -95,18 +95,16 @@ cdef int fetch(SocketCore self, FrameRef* fr, int flags, int64_t* deadline) exce
     while True:
         seen = wakes_of(self)
         enter(self)
+        timeout = 0 if flags & DONTWAIT else s.rcvtimeo
         rc = recv_peek(s, fr)
+        if rc == WOULD_BLOCK and timeout == 0 and (note_events(s) or read_leased(s)):
+            rc = recv_peek(s, fr)
         if rc == OK:
             return 0
-        if rc == WOULD_BLOCK and (flags & DONTWAIT or s.rcvtimeo == 0) and read_leased(s):
-            rc = recv_peek(s, fr)
-            if rc == OK:
-                return 0
         leave(self)
         settle(self)
         if rc != WOULD_BLOCK:
             raise make_error(rc)
-        timeout = 0 if flags & DONTWAIT else s.rcvtimeo
         looks += 1
         if timeout or looks == LOOKS or not moved_on(s, seen):
             block(self, True, seen, deadline, timeout)
@@ -279,17 +277,20 @@ cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags) excep
     cdef Sock* s = self.s
     cdef int64_t deadline = -2
     cdef uint64_t seen
-    cdef int rc
+    cdef int rc, timeout
     while True:
         seen = wakes_of(self)
         enter(self)
+        timeout = 0 if flags & DONTWAIT else s.sndtimeo
         rc = put_message(s, parts, n, (flags & SNDMORE) != 0)
+        if rc == WOULD_BLOCK and timeout == 0 and note_events(s):
+            rc = put_message(s, parts, n, (flags & SNDMORE) != 0)
         leave(self)
         if rc == OK:
             return 0
         if rc != WOULD_BLOCK:
             raise make_error(rc)
-        block(self, False, seen, &deadline, 0 if flags & DONTWAIT else s.sndtimeo)
+        block(self, False, seen, &deadline, timeout)
 
 
 cdef Chunk* pin_object(SocketCore self, object owner) except NULL:

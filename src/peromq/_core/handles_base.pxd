@@ -4,7 +4,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.handles_frame cimport drain_releases, make_error
 from peromq._core.sock cimport sock_state
-from peromq._core.sysio cimport cpu_pause, pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.sysio cimport cpu_pause, drain_fd, pthread_mutex_lock, pthread_mutex_unlock
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.types cimport S_CLOSED, Sock
 
@@ -63,6 +63,14 @@ cdef inline bint moved_on(Sock* s, uint64_t seen) noexcept:
         return False
     with nogil:
         cpu_pause()
+    return True
+
+
+cdef inline bint note_events(Sock* s) noexcept:
+    """Make the FD option's descriptor quiet, before a look at the socket. False: nobody asked for it."""
+    if s.notify_fd < 0:
+        return False
+    drain_fd(s.notify_fd)
     return True
 
 

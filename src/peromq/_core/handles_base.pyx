@@ -460,7 +460,10 @@ cdef class CoreHandle:
         return more
 
     def notify_fd(self):
-        """A descriptor that becomes readable when `events` may have changed (the FD option). Reading `events`, send and recv re-arm it."""
+        """A descriptor that becomes readable when `events` may have changed (the FD option).
+
+        Reading `events`, and a send or recv that raises Again at once, re-arm it, for both directions.
+        """
         cdef Sock* s = self.s
         cdef size_t k
         cdef int fd
@@ -512,8 +515,7 @@ cdef int poll_now(CoreHandle self, int wanted) except -1:
         seen = wakes_of(self)
         enter(self)
         sock_flush(s)
-        if s.notify_fd >= 0:
-            drain_fd(s.notify_fd)
+        note_events(s)
         if wanted & 1:
             if can_recv(s) or (read_leased(s) and can_recv(s)):
                 found |= 1

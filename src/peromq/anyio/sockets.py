@@ -242,7 +242,7 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
                 try:
                     return attempt()
                 except Again:
-                    pass
+                    self._waiting.look(self)
             if flags & _DONTWAIT:
                 raise Again
             options = self.options

@@ -65,8 +65,8 @@ class Waiting:
     """Who waits for what of one socket.
 
     One of those who wait watches the descriptor for all, and when it goes another takes over. The
-    descriptor tells only of changes, and whoever reads EVENTS takes note of them for everyone: so
-    every reader of EVENTS passes on what it saw, by `note`.
+    descriptor tells only of changes, and whoever reads EVENTS or gets Again takes note of them for
+    everyone, and so passes on what he sees, by `note`.
 
     A call does its work when its own task runs and returns at once: so a task that is cancelled
     has not taken a message with it.
@@ -92,7 +92,7 @@ class Waiting:
                 turn.wake()
 
     def look(self, socket: Watched) -> None:
-        """After somebody read EVENTS who does not pass on what he saw."""
+        """After somebody read EVENTS or got Again who does not pass on what he saw."""
         if self._watched:
             self.note(socket._read_events())
 
@@ -108,8 +108,8 @@ class Waiting:
                 if queue[0] is turn and events & direction:
                     try:
                         return attempt()
-                    except Again:
-                        pass
+                    except Again:  # that took note of what others wait for
+                        self.note(socket._read_events(), but=turn)
                 await self._change(socket, turn)
         finally:
             queue.remove(turn)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
 
 from ..constants import Flag, PollEvent, SocketOption
 from ..context import Context as _Sync_Context
+from ..error import Again
 from ..socket import Socket as _Sync_Socket
 from .poll import _Poller
 from .waiting import Waiting
 
 TIMEOS = (SocketOption.RCVTIMEO, SocketOption.SNDTIMEO)
 
+_T = TypeVar("_T")
+
 _DONTWAIT = Flag.DONTWAIT
+_POLLIN, _POLLOUT = PollEvent.POLLIN, PollEvent.POLLOUT
 
 
 class _Socket(_Sync_Socket[bytes]):
@@ -66,61 +70,56 @@ class _Socket(_Sync_Socket[bytes]):
     def send(self, data: Any, flags: int = 0, *args: Any, **kwargs: Any) -> Any:
         """As `peromq.Socket.send`, but only this greenlet waits."""
         send, now = super().send, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return send(data, flags, *args, **kwargs)
-        return self._send(lambda: send(data, now, *args, **kwargs))
+        return self._do(_POLLOUT, flags, lambda: send(data, now, *args, **kwargs))
 
     def send_multipart(self, msg_parts: Any, flags: int = 0, *args: Any, **kwargs: Any) -> Any:
         """As `peromq.Socket.send_multipart`, but only this greenlet waits."""
         send, now = super().send_multipart, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return send(msg_parts, flags, *args, **kwargs)
-        return self._send(lambda: send(msg_parts, now, *args, **kwargs))
+        return self._do(_POLLOUT, flags, lambda: send(msg_parts, now, *args, **kwargs))
 
     def send_many(self, messages: Iterable[Any], flags: int = 0) -> int:
         """As `peromq.Socket.send_many`, but only this greenlet waits."""
         send, now = super().send_many, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return send(messages, flags)
         left = list(messages)
         total = len(left)
         while left:
-            del left[: self._send(lambda: send(left, now))]
-        return total
+            try:
+                del left[: self._do(_POLLOUT, flags, lambda: send(left, now))]
+            except Again:
+                if len(left) == total:
+                    raise
+                break
+        return total - len(left)
 
     def recv(self, flags: int = 0, *args: Any, **kwargs: Any) -> Any:
         """As `peromq.Socket.recv`, but only this greenlet waits."""
         recv, now = super().recv, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return recv(flags, *args, **kwargs)
-        return self._recv(lambda: recv(now, *args, **kwargs))
+        return self._do(_POLLIN, flags, lambda: recv(now, *args, **kwargs))
 
     def recv_multipart(self, flags: int = 0, *args: Any, **kwargs: Any) -> Any:
         """As `peromq.Socket.recv_multipart`, but only this greenlet waits."""
         recv, now = super().recv_multipart, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return recv(flags, *args, **kwargs)
-        return self._recv(lambda: recv(now, *args, **kwargs))
+        return self._do(_POLLIN, flags, lambda: recv(now, *args, **kwargs))
 
     def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> int:
         """As `peromq.Socket.recv_into`, but only this greenlet waits."""
         recv, now = super().recv_into, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return recv(buffer, nbytes=nbytes, flags=flags)
-        return cast(int, self._recv(lambda: recv(buffer, nbytes=nbytes, flags=now)))
+        return self._do(_POLLIN, flags, lambda: recv(buffer, nbytes=nbytes, flags=now))
 
     def recv_many(self, max_messages: int = 1000, flags: int = 0) -> Any:
         """As `peromq.Socket.recv_many`, but only this greenlet waits."""
         recv, now = super().recv_many, flags | _DONTWAIT
-        if flags & _DONTWAIT:
-            return recv(max_messages, flags)
-        return self._recv(lambda: recv(max_messages, now))
+        return self._do(_POLLIN, flags, lambda: recv(max_messages, now))
 
-    def _send(self, attempt: Any) -> Any:
-        return self._waiting.run(PollEvent.POLLOUT, attempt, self)
-
-    def _recv(self, attempt: Any) -> Any:
-        return self._waiting.run(PollEvent.POLLIN, attempt, self)
+    def _do(self, direction: int, flags: int, attempt: Callable[[], _T]) -> _T:
+        """What `attempt` returns, as soon as it is possible; with DONTWAIT, only if it is now."""
+        if not flags & _DONTWAIT:
+            return self._waiting.run(direction, attempt, self)
+        try:
+            return attempt()
+        except Again:
+            self._waiting.look()
+            raise
 
 
 class _Context(_Sync_Context[_Socket]):

@@ -29,8 +29,8 @@ _READ = 1  # libev's number for "readable"
 class Waiting:
     """Who waits for what of one socket.
 
-    The descriptor tells only of changes, and whoever reads EVENTS takes note of them for everyone:
-    so every reader of EVENTS passes on what it saw, by `note`.
+    The descriptor tells only of changes, and whoever reads EVENTS or gets Again takes note of them
+    for everyone, and so passes on what he sees, by `note`.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class Waiting:
             if events & wanted and turn is not but:
                 turn.set()
 
-    def look(self, but: Event | None) -> None:
-        """After somebody read EVENTS who does not pass on what he saw."""
+    def look(self, but: Event | None = None) -> None:
+        """After somebody read EVENTS or got Again who does not pass on what he saw."""
         if self._socket is not None:
             self.note(self._socket._read_events(), but)
 
@@ -80,8 +80,8 @@ class Waiting:
                 if queue[0] is turn and events & direction:
                     try:
                         return attempt()
-                    except Again:
-                        pass
+                    except Again:  # that took note of what others wait for
+                        self.note(socket._read_events(), but=turn)
                 turn.wait()
         finally:
             queue.remove(turn)
