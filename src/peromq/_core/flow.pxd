@@ -140,11 +140,16 @@ cdef inline size_t get_size8(const uint8_t* d) noexcept nogil:
     return n
 
 
+cdef inline size_t frame_size(size_t n) noexcept nogil:
+    """Of a body of n octets with the header that put_header gives it."""
+    return n + 2 if n < 256 else n + 9
+
+
 cdef inline int flow_put(Flow* f, uint8_t flags, const uint8_t* data, size_t n) noexcept nogil:
     """Producer: append a frame below BIG. 0, or -1 when out of memory."""
     cdef Chunk* c = f.tail
     cdef uint8_t* d
-    cdef size_t need = n + 2 if n < 256 else n + 9
+    cdef size_t need = frame_size(n)
     if <size_t>c.cap < c.wpos + need:
         c = flow_grow(f, need)
         if c == NULL:

@@ -297,7 +297,7 @@ cdef enum:
 
 
 cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n) noexcept nogil:
-    """Producer: append the encoded frame in octets at..at+n of `cast`, by reference. -1: out of memory.
+    """Producer: append the encoded frame in octets at..at+n of `cast`, by reference. 1: not this one; -1: out of memory.
 
     What follows the shared part in `cast` makes it longer. The first frame of a cast is shared, unless much is queued and the peer got
     less than half of the cast before; a later one only behind a shared one. A peer that gets few of the messages, and is slow, would
@@ -310,14 +310,7 @@ cdef int flow_share(Flow* f, uint8_t flags, Chunk* cast, uint32_t at, uint32_t n
         return 0
     if at or (f.written - f.read.load(memory_order_relaxed) > FEW
               and not (c.pin != NULL and c.kind == KIND_FRAMES and 2 * c.wpos >= c.pin.wpos)):
-        if c.cap < c.wpos + n:
-            c = flow_grow(f, n)
-            if c == NULL:
-                return -1
-        memcpy(c.data + c.wpos, cast.data + at, n)
-        c.wpos += n
-        f.open = flags & F_MORE
-        return 0
+        return 1
     c = frames_new(0)                # no room of its own: what is not shared goes into another chunk
     if c == NULL:
         return -1

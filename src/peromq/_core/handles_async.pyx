@@ -16,13 +16,12 @@ from peromq._core.flow cimport BIG, FrameRef
 from peromq._core.handles cimport SocketCore
 from peromq._core.handles_base cimport enter, inherited, leave, settle
 from peromq._core.handles_frame cimport make_error
-from peromq._core.iothread cimport lease_drop, lease_held
 from peromq._core.patterns cimport recv_peek
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, now_ns, pthread_mutex_lock, pthread_mutex_unlock,
                                  sys_close)
 from peromq._core.types cimport OK, WOULD_BLOCK, Sock, Waiter, WaitLink
-from peromq._core.wait cimport read_leased
+from peromq._core.wait cimport delist, drop_leases, enlist, read_leased
 
 cdef enum:
     DONTWAIT = 1
@@ -265,26 +264,15 @@ cdef class AsyncCore(SocketCore):
 
     def _arm(self):
         """Make the descriptor readable whenever something happens from now on. False if something did since `_note`."""
-        cdef Sock* s = self.s
-        cdef size_t k
-        cdef bint quiet
         if self.armed:
             return True
         enter(self)
-        sock_flush(s)
-        for k in range(s.groups.size()):
-            if lease_held(s.groups[0][k]):
-                lease_drop(s.groups[0][k])       # the I/O thread is to read, or nothing would happen
+        sock_flush(self.s)
+        drop_leases(self.s)                      # or nothing would happen
         leave(self)
-        pthread_mutex_lock(&s.ev_lock)
-        quiet = s.wakes.load(memory_order_seq_cst) == self.seen
-        if quiet:
-            self.link.waiter = &self.waiter
-            self.link.next = s.waiters
-            s.waiters = &self.link
-            self.armed = True
-        pthread_mutex_unlock(&s.ev_lock)
-        return quiet
+        self.link.waiter = &self.waiter
+        self.armed = enlist(self.s, &self.link, self.seen)
+        return self.armed
 
     def _disarm(self):
         disarm(self)
@@ -311,17 +299,10 @@ cdef inline bint usable(AsyncCore self) noexcept:
 
 
 cdef int disarm(AsyncCore self) noexcept:
-    cdef Sock* s = self.s
-    cdef WaitLink** at
     if not self.armed or inherited(self.engine):
         return 0
     self.armed = False
-    pthread_mutex_lock(&s.ev_lock)
-    at = &s.waiters
-    while at[0] != &self.link:
-        at = &at[0].next
-    at[0] = self.link.next
-    pthread_mutex_unlock(&s.ev_lock)
+    delist(self.s, &self.link)
     return 0
 
 

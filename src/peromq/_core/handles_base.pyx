@@ -13,7 +13,7 @@ from libcpp.vector cimport vector
 from peromq._core.flow cimport Chunk, chunk_unref, pin_new
 from peromq._core.handles_frame cimport drain_releases, make_error
 from peromq._core.inproc cimport pair_adopt, pair_named, pair_new, pair_orphan
-from peromq._core.iothread cimport io_free, io_start, io_stop, lease_drop
+from peromq._core.iothread cimport io_free, io_start, io_stop
 from peromq._core.notify cimport engine_post, io_mark_dirty, pipe_unref, sock_unref, wake_sock
 from peromq._core.patterns cimport can_recv, can_send, pattern_left
 from peromq._core.pubsub cimport sub_subscribe, xpub_manual
@@ -27,7 +27,7 @@ from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, p
 from peromq._core.trie cimport topics_count, trie_count
 from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_PAIR, T_ROUTER, T_XPUB, IoThread, Pipe
 from peromq._core.types cimport Engine as CEngine
-from peromq._core.wait cimport read_leased
+from peromq._core.wait cimport drop_leases, read_leased
 
 
 import os
@@ -465,7 +465,6 @@ cdef class CoreHandle:
         Reading `events`, and a send or recv that raises Again at once, re-arm it, for both directions.
         """
         cdef Sock* s = self.s
-        cdef size_t k
         cdef int fd
         enter(self)
         pthread_mutex_lock(&s.ev_lock)
@@ -474,8 +473,7 @@ cdef class CoreHandle:
         fd = s.notify_fd
         pthread_mutex_unlock(&s.ev_lock)
         # from now on the I/O thread must see all input, or the descriptor would stay silent
-        for k in range(s.groups.size()):
-            lease_drop(s.groups[0][k])
+        drop_leases(s)
         leave(self)
         if fd < 0:
             raise make_error(errno)

@@ -229,7 +229,7 @@ cdef void flush_hot(IoThread* io) noexcept nogil:
             c.quiet = 0
         c.flushed = before
         rc = conn_write(c, c.quiet >= QUIET_NAPS)
-        if rc == WOULD_BLOCK or rc < 0 or (rc == 0 and c.quiet >= QUIET_NAPS):
+        if rc < 0 or (rc == 0 and c.quiet >= QUIET_NAPS):
             c.hot = 0                       # EPOLLOUT, the teardown, or the next sender goes on from here
             io.hot[0][i] = io.hot.back()
             io.hot.pop_back()
@@ -366,10 +366,20 @@ cdef void group_drop(Group* g) noexcept nogil:
     io_wake(io)
 
 
+cdef void unlist_lease(Group* g) noexcept nogil:
+    """Under the I/O thread's lock."""
+    cdef vector[Group*]* v = g.io.leases
+    cdef size_t i
+    for i in range(v.size()):
+        if v[0][i] == g:
+            v[0][i] = v.back()
+            v.pop_back()
+            return
+
+
 cdef void free_groups(IoThread* io) noexcept nogil:
     """Free the dead groups that no caller is blocked on; lease_return sees to the others."""
     cdef size_t i = 0
-    cdef size_t k
     cdef Group* g
     pthread_mutex_lock(&io.lock)
     while i < io.dead_groups.size():
@@ -377,13 +387,8 @@ cdef void free_groups(IoThread* io) noexcept nogil:
         if g.waiting:
             i += 1
             continue
-        k = 0
-        while k < io.leases.size():
-            if io.leases[0][k] == g:
-                io.leases[0][k] = io.leases.back()
-                io.leases.pop_back()
-            else:
-                k += 1
+        if g.leased:
+            unlist_lease(g)
         group_free(g)
         io.dead_groups[0][i] = io.dead_groups.back()
         io.dead_groups.pop_back()
@@ -448,16 +453,11 @@ cdef bint lease_held(Group* g) noexcept nogil:
 
 cdef void lease_drop(Group* g) noexcept nogil:
     """Hand the group back at once: the caller will wait for the I/O thread's word."""
-    cdef size_t i
     cdef IoThread* io = g.io
     pthread_mutex_lock(&io.lock)
     if g.leased and not g.waiting:
         g.leased = 0
-        for i in range(io.leases.size()):
-            if io.leases[0][i] == g:
-                io.leases[0][i] = io.leases.back()
-                io.leases.pop_back()
-                break
+        unlist_lease(g)
         listen(g, True)
     pthread_mutex_unlock(&io.lock)
 

@@ -10,7 +10,7 @@ from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
 from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, PIN_TRACKED, Chunk, Flow, chunk_unref, flow_clear, flow_credit_due, flow_next,
-                                flow_rollback, flow_share, frames_new, put_header)
+                                flow_rollback, flow_share, frame_size, frames_new, put_header)
 from peromq._core.patterns cimport commit, fq_peek, fq_reject, pipe_peek, put
 from peromq._core.requeue cimport DROP_SUBS, SUBS_AS_MESSAGES, conflate_out, flow_give_back, flow_take
 from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
@@ -72,7 +72,7 @@ cdef void untarget(Sock* s, Pipe* p) noexcept nogil:
 cdef bint encode(Sock* s, uint8_t flags, const uint8_t* data, size_t n) noexcept nogil:
     """Append a frame to the cast, from where all targets take it. False: out of memory."""
     cdef Chunk* c = s.cast
-    cdef size_t need = n + 2 if n < 256 else n + 9
+    cdef size_t need = frame_size(n)
     cdef uint8_t* d
     if c == NULL or c.cap < c.wpos + need:
         s.cast_cap = min(max(<uint32_t>(4 * s.cast_cap), <uint32_t>FIRST_CAST), <uint32_t>MAX_CAST)
@@ -121,15 +121,15 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
                     conflate_out(s.targets[0][i])
     shared = n < BIG and s.targets.size() >= MANY_TARGETS and not (pin != NULL and pin.flags & PIN_TRACKED) and encode(s, flags, data, n)
     if shared:
-        octets = <uint32_t>(n + 2 if n < 256 else n + 9)
+        octets = <uint32_t>frame_size(n)
         at = s.cast.wpos - octets
     i = 0
     while i < s.targets.size():
         p = s.targets[0][i]
-        if shared:
+        rc = flow_share(p.outq, flags, s.cast, at, octets) if shared else 1
+        if rc == 0:
             p.pending_octets += octets
-            rc = flow_share(p.outq, flags, s.cast, at, octets)
-        else:
+        elif rc > 0:
             rc = put(p, flags, data, n, pin)
         if rc < 0:
             flow_rollback(p.outq)           # out of memory: this peer misses the message

@@ -177,7 +177,6 @@ cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_
     cdef int enlisted = 0
     cdef int rc = 0
     cdef int i
-    cdef size_t k
     if n > MAX_WAIT_SOCKS:
         links = <WaitLink*>malloc(n * sizeof(WaitLink))
         if links == NULL:
@@ -206,9 +205,7 @@ cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_
         # whoever waits here relies on the I/O threads: give back what this or another caller borrowed before
         for i in range(n):
             pthread_mutex_lock(&socks[i].lock)
-            for k in range(socks[i].groups.size()):
-                if lease_held(socks[i].groups[0][k]):
-                    lease_drop(socks[i].groups[0][k])
+            drop_leases(socks[i])
             pthread_mutex_unlock(&socks[i].lock)
         rc = sleep_on(fds, n_fds + 1, deadline)
     for i in range(enlisted):
@@ -218,6 +215,14 @@ cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_
     if links != few:
         free(links)
     return rc
+
+
+cdef void drop_leases(Sock* s) noexcept nogil:
+    """Give back what callers borrowed, under the socket's lock: from now on the I/O threads read."""
+    cdef size_t k
+    for k in range(s.groups.size()):
+        if lease_held(s.groups[0][k]):
+            lease_drop(s.groups[0][k])
 
 
 cdef bint read_leased(Sock* s) noexcept nogil:
