@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .endwatch import EndWatch
 from .loop import Loop
 from .resolver import Resolver
+from .zap import NoHandler, Zap
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -22,6 +23,7 @@ class Hub:
         self.ends = EndWatch(self.loop)
         self.resolver = Resolver()
         self.random = Random()
+        self.zap: Zap = NoHandler(self.loop)
         self.peers: dict[int, Peer] = {}
         self._tokens = itertools.count(1)
 

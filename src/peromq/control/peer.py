@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Callable
 
 from ..constants import Event
 from ..transports import Transport
-from ..zmtp import PeerInfo
+from ..zmtp import PeerInfo, ZapNeeded
 from .loop import Timer, log
 from .record import SocketRecord
 from .session import Failure, Session
 from .settings import Settings
+from .zap import ZapRequest
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
 
@@ -86,7 +88,7 @@ class Peer:
             self._attach(connection, _RAW, b"")
             return
         try:
-            handshake = self.settings.handshake(as_server=self.bound)
+            handshake = self.settings.handshake()
             timeout = self.settings.options.handshake_ivl
             self._session = Session(self.hub.loop, connection, handshake, timeout, self)
         except BaseException:
@@ -100,13 +102,42 @@ class Peer:
         handshake = session.handshake
         self._attach(session.connection, handshake.peer, handshake.leftover)
 
-    def handshake_failed(self, session: Session, failure: Failure) -> None:
+    def handshake_failed(self, session: Session, failure: Failure | None) -> None:
         """From the session."""
         self._session = None
         session.connection.close()
-        self.emit(failure.event, failure.value)
+        if failure is not None:
+            self._report(session, failure)
         self.emit(Event.DISCONNECTED, self._descriptor)
-        self.lost(failure.final, failed_handshake=True)
+        self.lost(failure is None or failure.final, failed_handshake=True)
+
+    def handshake_refused(self, session: Session, failure: Failure) -> None:
+        """From the session, while it still waits for the refused peer to go."""
+        self._report(session, failure)
+
+    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
+        """From the session: somebody must vouch for the peer."""
+        options = self.settings.options
+        request = ZapRequest(
+            domain=options.zap_domain,
+            address=self.transport.peer_address(session.connection),
+            identity=options.routing_id,
+            mechanism=question.mechanism,
+            credentials=question.credentials,
+        )
+        return self.hub.zap.ask(request, session)
+
+    def _report(self, session: Session, failure: Failure) -> None:
+        """A handshake has failed: never in silence, and never with anything secret."""
+        log.log(
+            failure.level,
+            "%s %s: %s handshake failed: %s",
+            self.settings.type.name,
+            self.endpoint,
+            session.handshake.mechanism.name,
+            failure.reason,
+        )
+        self.emit(failure.event, failure.value)
 
     def _attach(self, connection: socket.socket, peer: PeerInfo, leftover: bytes) -> None:
         core = self.record.core()

@@ -1,42 +1,64 @@
-"""The handshake on one connection: `zmtp.Handshake`, a non-blocking socket and a deadline."""
+"""The handshake on one connection: `zmtp.Handshake`, a non-blocking socket and a deadline.
+
+A peer that ZAP refuses is told so, where the mechanism has words for it, and then kept in silence
+until it goes or its time is up (libzmq): who is hung up on comes back at once, and asks again.
+"""
 
 from __future__ import annotations
 
 import errno
+import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..constants import Event
-from ..zmtp import Handshake, ProtocolError
+from ..zmtp import Handshake, ProtocolError, ZapNeeded
 from .loop import READ, WRITE, Loop, Owner
 
 _READ_SIZE = 8192
+_REFUSED_TIME = 30.0  # seconds a refused peer is kept if HANDSHAKE_IVL sets no limit
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no connection, as a monitor event; `final` if trying again has no point."""
+    """Why there is no connection, as a monitor event and in words; `final` if trying again has no
+    point."""
 
     event: Event
     value: int
     final: bool
+    reason: str
+
+    @property
+    def level(self) -> int:
+        """For the log. What time may mend is no news for a person: strangers, restarts."""
+        trifle = self.event is Event.HANDSHAKE_FAILED_NO_DETAIL and self.value != errno.EFAULT
+        return logging.INFO if trifle else logging.WARNING
 
 
 class SessionOwner(Owner, Protocol):
-    """Gets exactly one of these calls, and then owns `session.connection` again."""
+    """Gets exactly one of the first two calls, and then owns `session.connection` again."""
 
     def handshake_done(self, session: Session) -> None: ...
 
-    def handshake_failed(self, session: Session, failure: Failure) -> None: ...
+    def handshake_failed(self, session: Session, failure: Failure | None) -> None:
+        """`failure`: None if it is the one that was reported already."""
+
+    def handshake_refused(self, session: Session, failure: Failure) -> None:
+        """It has failed; only the connection is still there for a while."""
+
+    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
+        """Ask ZAP for the session; returns what takes the question back."""
 
 
 class Session:
     """Shakes hands; between `start` and the owner's call, the connection is ours to close.
 
-    timeout: option HANDSHAKE_IVL in ms; 0 for none. What a peer can make us keep is one incomplete
-    command and one read: nothing is read while we are done and only have to finish writing.
+    timeout: option HANDSHAKE_IVL in ms; 0 for none (but a refused peer's time ends). What a peer
+    can make us keep is one incomplete command and one read: nothing is read while we are done and
+    only have to finish writing.
     """
 
     def __init__(
@@ -52,6 +74,9 @@ class Session:
         self._loop = loop
         self._owner = owner
         self._unsent = b""
+        self._refused = False
+        self._ended = False
+        self._cancel_zap: Callable[[], None] | None = None
         self._watch = loop.watch(connection.fileno(), READ, self._ready, owner)
         self._deadline = loop.later(timeout / 1000, self._expire, owner) if timeout > 0 else None
 
@@ -59,9 +84,32 @@ class Session:
         """Say hello. May call the owner back at once."""
         self._step(self._write)
 
-    def resume(self) -> None:
-        """The mechanism may have something to say now: a verdict came from elsewhere."""
-        self._step(self._write)
+    def zap_reply(
+        self, status_code: int, status_text: str, user_id: str, metadata: Mapping[bytes, bytes]
+    ) -> None:
+        """The answer to what the owner was given to ask."""
+        self._cancel_zap = None
+
+        def go_on() -> None:
+            self.handshake.zap_reply(status_code, status_text, user_id, metadata)
+            self._write()
+
+        self._step(go_on)
+
+    def zap_missing(self) -> None:
+        """Nobody is there to be asked."""
+        self._cancel_zap = None
+
+        def go_on() -> None:
+            self.handshake.zap_missing()
+            self._write()
+
+        self._step(go_on)
+
+    def zap_failed(self, error: ProtocolError) -> None:
+        """There is no valid answer."""
+        self._cancel_zap = None
+        self._step(lambda: self.handshake.zap_failed(error))
 
     def close(self) -> None:
         """Give up without telling the owner. Idempotent."""
@@ -76,21 +124,43 @@ class Session:
         self._step(self._exchange)
 
     def _expire(self) -> None:
-        self._fail(Failure(Event.HANDSHAKE_FAILED_NO_DETAIL, errno.ETIMEDOUT, final=False))
+        self._fail(_no_detail(errno.ETIMEDOUT, "it did not end in time (HANDSHAKE_IVL)"))
 
     def _step(self, action: Callable[[], None]) -> None:
+        if self._ended:
+            return
         try:
             action()
         except ProtocolError as error:
             self._say_why()
             self._fail(_explain(error))
         except OSError as error:
-            number = error.errno or errno.EIO
-            self._fail(Failure(Event.HANDSHAKE_FAILED_NO_DETAIL, number, final=False))
+            self._fail(_no_detail(error.errno or errno.EIO, error.strerror or str(error)))
         else:
-            if self.handshake.done and not self._unsent:
-                self._release()
-                self._owner.handshake_done(self)
+            self._look()
+
+    def _look(self) -> None:
+        """What has the step led to?"""
+        question = self.handshake.next_zap_question()
+        if question is not None:
+            self._cancel_zap = self._owner.zap_needed(self, question)
+        elif self.handshake.refused is not None:
+            self._refuse(self.handshake.refused)
+        elif self.handshake.done and not self._unsent:
+            self._release()
+            self._owner.handshake_done(self)
+
+    def _refuse(self, status: int) -> None:
+        if self._refused:
+            return
+        self._refused = True
+        if self._deadline is None:
+            self._deadline = self._loop.later(_REFUSED_TIME, self._expire, self._owner)
+        reason = f"ZAP refused the peer with status {status}"
+        self._owner.handshake_refused(
+            self,
+            Failure(Event.HANDSHAKE_FAILED_AUTH, status, final=True, reason=reason),
+        )
 
     def _exchange(self) -> None:
         if not self.handshake.done:
@@ -129,18 +199,29 @@ class Session:
 
     def _fail(self, failure: Failure) -> None:
         self._release()
-        self._owner.handshake_failed(self, failure)
+        self._owner.handshake_failed(self, None if self._refused else failure)
 
     def _release(self) -> None:
+        self._ended = True
         self._watch.cancel()
         if self._deadline is not None:
             self._deadline.cancel()
+        if self._cancel_zap is not None:
+            self._cancel_zap()
+            self._cancel_zap = None
 
 
 def _explain(error: ProtocolError) -> Failure:
-    """libzmq's event for it. An EOF counts as EPIPE there."""
+    """libzmq's event for it. An EOF counts as EPIPE there, a missing ZAP handler as EFAULT."""
+    reason = str(error)
     if error.auth_status is not None:
-        return Failure(Event.HANDSHAKE_FAILED_AUTH, error.auth_status, final=True)
+        return Failure(Event.HANDSHAKE_FAILED_AUTH, error.auth_status, final=True, reason=reason)
     if error.retry:
-        return Failure(Event.HANDSHAKE_FAILED_NO_DETAIL, errno.EPIPE, final=False)
-    return Failure(Event.HANDSHAKE_FAILED_PROTOCOL, int(error.code), final=True)
+        return _no_detail(errno.EPIPE, reason)
+    if error.local:
+        return _no_detail(errno.EFAULT, reason)
+    return Failure(Event.HANDSHAKE_FAILED_PROTOCOL, int(error.code), final=True, reason=reason)
+
+
+def _no_detail(number: int, reason: str) -> Failure:
+    return Failure(Event.HANDSHAKE_FAILED_NO_DETAIL, number, final=False, reason=reason)

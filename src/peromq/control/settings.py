@@ -6,13 +6,14 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..constants import Errno, SecurityMechanism, SocketType
+from ..constants import Errno, SocketType
 from ..error import ZMQError
 from ..transports import StreamOptions
-from ..zmtp import Handshake, Mechanism, NullMechanism
+from ..zmtp import Handshake
+from .security import SecurityOptions, make_mechanism
 
 
-class SocketOptions(StreamOptions, Protocol):
+class SocketOptions(StreamOptions, SecurityOptions, Protocol):
     """The options read here, with libzmq's names, units (ms) and defaults."""
 
     affinity: int
@@ -22,7 +23,6 @@ class SocketOptions(StreamOptions, Protocol):
     immediate: int
     linger: int
     maxmsgsize: int
-    mechanism: int
     metadata: Sequence[tuple[str, bytes]]
     reconnect_ivl: int
     reconnect_ivl_max: int
@@ -77,7 +77,7 @@ class Settings:
         if self.type is SocketType.DGRAM:
             raise ZMQError(Errno.ENOCOMPATPROTO)
         if not self.raw:
-            self.handshake(as_server=False)  # what it does not like is better said at once
+            self.handshake()  # what it does not like is better said at once
 
     @property
     def raw(self) -> bool:
@@ -86,11 +86,11 @@ class Settings:
             self.type is SocketType.ROUTER and bool(self.options.router_raw)
         )
 
-    def handshake(self, as_server: bool) -> Handshake:
-        """A handshake of this socket, not begun. `as_server`: for an accepted connection."""
+    def handshake(self) -> Handshake:
+        """A handshake of this socket, not begun."""
         return Handshake(
             socket_type=self.type.name,
-            mechanism=make_mechanism(self.options, as_server),
+            mechanism=make_mechanism(self.options),
             routing_id=self.options.routing_id,
             max_msg_size=self.options.maxmsgsize,
             metadata=self.options.metadata,
@@ -100,14 +100,3 @@ class Settings:
         """An I/O thread that AFFINITY allows, in turn; -1 leaves the choice to the data plane."""
         allowed = [bit for bit in range(64) if self.options.affinity >> bit & 1]
         return allowed[token % len(allowed)] if allowed else -1
-
-
-def make_mechanism(options: SocketOptions, as_server: bool) -> Mechanism:
-    """The security mechanism of one connection, by the socket's options.
-
-    Raises ZMQError(ENOTSUP) for one that is not there: never fall back to less security.
-    """
-    if options.mechanism != SecurityMechanism.NULL:
-        name = SecurityMechanism(options.mechanism).name
-        raise ZMQError(Errno.ENOTSUP, f"security mechanism {name} is not available")
-    return NullMechanism()

@@ -3,13 +3,14 @@
 Everything a stranger can send before the connection is ready is parsed here, in plain Python.
 Nothing in this package knows sockets, threads, clocks or randomness; what it needs of them are
 arguments. `handshake.Handshake` is the way in; the other modules are its parts, bottom up:
-`errors`, `compatibility`, `greeting`, `framing`, `commands`, `mechanisms`.
+`errors`, `compatibility`, `greeting`, `framing`, `commands`, `zap`, `mechanisms`.
 """
 
 from .errors import ProtocolError, ProtocolErrorCode
 from .handshake import Handshake, PeerInfo
 from .mechanisms import Mechanism
 from .mechanisms.null import NullMechanism
+from .zap import ZapGate, ZapNeeded
 
 __all__ = [
     "Handshake",
@@ -18,4 +19,6 @@ __all__ = [
     "PeerInfo",
     "ProtocolError",
     "ProtocolErrorCode",
+    "ZapGate",
+    "ZapNeeded",
 ]

@@ -35,7 +35,8 @@ class ProtocolError(Exception):
     `code` says what the peer did wrong. `retry` is True when the peer merely went away, so that
     the connecting side should try again; libzmq never reconnects after a broken protocol.
     `auth_status` is 300, 400 or 500 when the peer refused us with an ERROR command that says so
-    (the value of the monitor event HANDSHAKE_FAILED_AUTH).
+    (the value of the monitor event HANDSHAKE_FAILED_AUTH). `local` is True when the fault is not
+    the peer's: something that we need for the handshake is missing on our side.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class ProtocolError(Exception):
         *,
         retry: bool = False,
         auth_status: int | None = None,
+        local: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retry = retry
         self.auth_status = auth_status
+        self.local = local

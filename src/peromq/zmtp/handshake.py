@@ -8,9 +8,12 @@ Send schedule, the same as libzmq's, so that 1.0 and 2.0 peers can still be told
     mechanism is done              nothing: traffic starts, and never earlier. libzmq takes a
                                    frame behind our READY for a second one while it has not
                                    sent its own, and closes.
+
+A server's mechanism may have to ask ZAP (RFC 27) about the peer: then `next_zap_question` has the
+question, and the handshake goes on with `zap_reply`, `zap_missing` or `zap_failed`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -30,6 +33,7 @@ from .greeting import (
     parse_minor,
 )
 from .mechanisms import Mechanism
+from .zap import ZapNeeded
 
 _SOCKET_TYPE = "Socket-Type"
 _IDENTITY = "Identity"
@@ -58,13 +62,15 @@ class _State(Enum):
     GREETING = auto()
     COMMANDS = auto()
     ESTABLISHED = auto()
+    REFUSED = auto()
     FAILED = auto()
 
 
 class Handshake:
     """Bytes in by `receive_data`, bytes out by `data_to_send`, until `done`.
 
-    After each receive_data the owner sends what data_to_send gives, then looks at done.
+    After each receive_data the owner sends what data_to_send gives, then looks at done, refused and
+    next_zap_question.
 
     socket_type: ours, e.g. "PUB". routing_id: option ROUTING_ID, at most 255 octets.
     max_msg_size: option MAXMSGSIZE in octets, negative for unlimited; it holds for handshake
@@ -100,6 +106,12 @@ class Handshake:
     def done(self) -> bool:
         """Both sides are ready and data_to_send has given out all of ours: traffic may start."""
         return self._state is _State.ESTABLISHED and not self._outgoing
+
+    @property
+    def refused(self) -> int | None:
+        """ZAP's 300, 400 or 500, if it would not have the peer. Whatever still comes is ignored."""
+        gate = self.mechanism.gate
+        return gate.refused if gate is not None else None
 
     @property
     def peer(self) -> PeerInfo:
@@ -138,6 +150,8 @@ class Handshake:
         closing lets the peer see the mismatch too, instead of an end it would retry after.
         """
         self._raise_if_failed()
+        if self._state is _State.REFUSED:
+            return
         self._incoming += data
         try:
             while self._advance():
@@ -152,6 +166,56 @@ class Handshake:
         if self._state is not _State.ESTABLISHED:
             self._fail()
             raise ProtocolError("peer closed the connection during the handshake", retry=True)
+
+    # -- ZAP
+
+    def next_zap_question(self) -> ZapNeeded | None:
+        """What ZAP is to be asked now; each question is given once."""
+        gate = self.mechanism.gate
+        return gate.take_question() if gate is not None else None
+
+    def zap_reply(
+        self, status_code: int, status_text: str, user_id: str, metadata: Mapping[bytes, bytes]
+    ) -> None:
+        """The handler's answer; then look at data_to_send, done and refused.
+
+        status_text is for people and goes to no peer. Raises ProtocolError for a status other than
+        200, 300, 400, 500, RuntimeError if nothing was asked. An answer after the handshake has
+        failed is ignored.
+        """
+        gate = self.mechanism.gate
+        if self._state is _State.FAILED:
+            return
+        if gate is None:
+            raise RuntimeError("this mechanism does not ask ZAP")
+        try:
+            gate.answer(status_code, user_id, metadata)
+        except ProtocolError:
+            self._fail()
+            raise
+        self._send_commands()
+        if gate.refused is not None:
+            self._incoming.clear()
+            self._state = _State.REFUSED
+
+    def zap_missing(self) -> None:
+        """Nobody answers for ZAP here. Raises ProtocolError if that means refusal."""
+        gate = self.mechanism.gate
+        if self._state is _State.FAILED:
+            return
+        if gate is None:
+            raise RuntimeError("this mechanism does not ask ZAP")
+        try:
+            gate.no_handler()
+        except ProtocolError:
+            self._fail()
+            raise
+        self._send_commands()
+
+    def zap_failed(self, error: ProtocolError) -> None:
+        """The answer is no ZAP, or there will be none: raises `error`, the handshake has failed."""
+        self._fail()
+        raise error
 
     def _raise_if_failed(self) -> None:
         if self._state is _State.FAILED:

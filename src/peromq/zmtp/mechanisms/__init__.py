@@ -8,13 +8,14 @@ greeting and metadata belong to `handshake.Handshake`, which drives it so:
              stop if done
              receive_command(body of the peer's next command)
 
-Each mechanism has its role, keys and randomness as constructor arguments. One that must ask a
-third party (ZAP) has next_command() give None meanwhile; its owner tells it the verdict, then
-calls the handshake's data_to_send() as usual. Nothing in the driver needs to know.
+Each mechanism has its role, keys and randomness as constructor arguments. One that must ask ZAP
+has a `gate` for it, and next_command() gives None until the gate is passed or refused.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
+
+from ..zap import ZapGate
 
 
 class Mechanism(Protocol):
@@ -23,6 +24,10 @@ class Mechanism(Protocol):
     @property
     def name(self) -> str:
         """As in the greeting: NULL, PLAIN, CURVE or GSSAPI."""
+
+    @property
+    def gate(self) -> ZapGate | None:
+        """Where ZAP is asked about the peer; None if this side never asks."""
 
     @property
     def done(self) -> bool:

@@ -1,35 +1,49 @@
-"""NULL: both sides send READY at once and wait for the other's (RFC 37, the NULL mechanism)."""
+"""NULL: both sides send READY at once and wait for the other's (RFC 37, the NULL mechanism).
+
+A side with a ZAP domain asks ZAP first, and withholds its READY until the peer's address is let in.
+"""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from ..commands import ERROR, READY, build_ready, parse_error
+from ..commands import ERROR, READY, build_error, build_ready, parse_error
 from ..errors import ProtocolError, ProtocolErrorCode
+from ..zap import TEMPORARY, ZapGate
 
 
 class NullMechanism:
-    """No authentication, no encryption."""
+    """No encryption, and no authentication unless ZAP judges by the address."""
 
     name = "NULL"
-    properties: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self) -> None:
-        self._ready: bytes | None = None
-        self._ready_sent = False
+    def __init__(self, gate: ZapGate | None = None) -> None:
+        self.gate = gate or ZapGate(ask=False, required=False)
+        self._metadata = b""
+        self._answered = False
         self._ready_received = False
 
     @property
     def done(self) -> bool:
-        return self._ready_sent and self._ready_received
+        return self.gate.passed and self._answered and self._ready_received
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        return self.gate.properties
 
     def start(self, metadata: bytes) -> None:
-        self._ready = build_ready(metadata)
+        self._metadata = metadata
+        self.gate.present(self.name, [])
 
     def next_command(self) -> bytes | None:
-        ready, self._ready = self._ready, None
-        if ready is not None:
-            self._ready_sent = True
-        return ready
+        if self._answered:
+            return None
+        if self.gate.passed:
+            self._answered = True
+            return build_ready(self._metadata)
+        if self.gate.refused is not None:
+            self._answered = True
+            if self.gate.refused != TEMPORARY:
+                return build_error(str(self.gate.refused))
+        return None
 
     def receive_command(self, body: bytes) -> bytes | None:
         if body.startswith(READY) and not self._ready_received:
