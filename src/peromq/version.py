@@ -14,7 +14,7 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 
 __revision__ = ""
 
-CAPABILITIES = frozenset({"ipc"})
+CAPABILITIES = frozenset({"ipc", "plain"})
 """What `has` answers yes to."""
 
 

@@ -1,8 +1,9 @@
 """Two handshakes wired to each other, so that every test of one end also runs the other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from peromq.zmtp import Handshake, NullMechanism, ProtocolError
+from peromq.zmtp import Handshake, NullMechanism, ProtocolError, ZapNeeded
 
 
 def null_handshake(
@@ -36,19 +37,37 @@ class End:
         self.sent += data
 
     def receive(self, data: bytes) -> None:
+        self._try(lambda: self.handshake.receive_data(data))
+
+    def ask_zap(self, judge: "Judge") -> None:
+        """Answer its question, if it has one."""
+        question = self.handshake.next_zap_question()
+        if question is not None:
+            status = judge(question)
+            if status is None:
+                self._try(self.handshake.zap_missing)
+            else:
+                self._try(lambda: self.handshake.zap_reply(status, "", "alice", {b"X-by": b"zap"}))
+
+    def _try(self, action: Callable[[], None]) -> None:
         if self.error is None:
             try:
-                self.handshake.receive_data(data)
+                action()
             except ProtocolError as error:
                 self.error = error
+
+
+Judge = Callable[[ZapNeeded], int | None]
+"""The ZAP handler: a status, or None if there is none."""
 
 
 class ConnectionPair:
     """Both ends run until neither has anything more to say, then both are checked."""
 
-    def __init__(self, left: Handshake, right: Handshake) -> None:
+    def __init__(self, left: Handshake, right: Handshake, judge: Judge = lambda _: 200) -> None:
         self.left = End(left)
         self.right = End(right)
+        self._judge = judge
 
     def run(self, chunk: int = 1 << 16) -> None:
         """Carry octets both ways, at most `chunk` at a time."""
@@ -60,7 +79,17 @@ class ConnectionPair:
                 data = bytes(sender.wire[:chunk])
                 del sender.wire[:chunk]
                 receiver.receive(data)
+                receiver.ask_zap(self._judge)
                 receiver.flush()
         for end, _ in ends:
-            assert end.handshake.done is (end.error is None)
+            waiting = end.error is None and not end.handshake.done
+            assert not waiting or end.handshake.refused or self._stuck(end)
             assert end.handshake.data_to_send() == b""
+
+    def _stuck(self, end: End) -> bool:
+        """Waiting for the other side, which has failed or refused."""
+        other = self.right if end is self.left else self.left
+        return other.error is not None or other.handshake.refused is not None or self.deadlock
+
+    deadlock = False
+    """Set by tests in which both sides wait for ever."""

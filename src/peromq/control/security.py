@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..constants import Errno, SecurityMechanism
 from ..error import ZMQError
-from ..zmtp import Mechanism, NullMechanism, ZapGate
+from ..zmtp import Mechanism, NullMechanism, PlainClient, PlainServer, ZapGate
 
 
 class SecurityOptions(Protocol):
@@ -14,6 +14,8 @@ class SecurityOptions(Protocol):
 
     as_server: bool
     mechanism: int
+    plain_password: str
+    plain_username: str
     zap_domain: str
     zap_enforce_domain: int
 
@@ -21,10 +23,27 @@ class SecurityOptions(Protocol):
 def make_mechanism(options: SecurityOptions) -> Mechanism:
     """The security mechanism of one connection, by the socket's options.
 
-    Raises ZMQError(ENOTSUP) for one that is not there: never fall back to less security.
+    Raises ZMQError: ENOTSUP for one that is not there (never fall back to less security), EINVAL
+    for options that do not go together.
     """
-    enforce = bool(options.zap_enforce_domain)
-    if options.mechanism == SecurityMechanism.NULL:
-        return NullMechanism(ZapGate(ask=bool(options.zap_domain), required=enforce))
-    name = SecurityMechanism(options.mechanism).name
-    raise ZMQError(Errno.ENOTSUP, f"security mechanism {name} is not available")
+    domain, enforce = bool(options.zap_domain), bool(options.zap_enforce_domain)
+    match SecurityMechanism(options.mechanism):
+        case SecurityMechanism.NULL:
+            return NullMechanism(ZapGate(ask=domain, required=enforce))
+        case SecurityMechanism.PLAIN if options.as_server:
+            if enforce and not domain:
+                raise ZMQError(  # libzmq aborts the process
+                    Errno.EINVAL,
+                    "Invalid argument (a PLAIN server with ZAP_ENFORCE_DOMAIN needs a ZAP_DOMAIN)",
+                )
+            # Passwords that nobody looks at protect nothing: there must be a handler.
+            return PlainServer(ZapGate(ask=True, required=True))
+        case SecurityMechanism.PLAIN:
+            return PlainClient(_octets(options.plain_username), _octets(options.plain_password))
+        case other:
+            raise ZMQError(Errno.ENOTSUP, f"security mechanism {other.name} is not available")
+
+
+def _octets(text: str) -> bytes:
+    """As it was set."""
+    return text.encode(errors="surrogateescape")

@@ -10,6 +10,7 @@ from .errors import ProtocolError, ProtocolErrorCode
 from .handshake import Handshake, PeerInfo
 from .mechanisms import Mechanism
 from .mechanisms.null import NullMechanism
+from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "Mechanism",
     "NullMechanism",
     "PeerInfo",
+    "PlainClient",
+    "PlainServer",
     "ProtocolError",
     "ProtocolErrorCode",
     "ZapGate",

@@ -8,9 +8,13 @@ from collections.abc import Iterable
 
 from .errors import ProtocolError, ProtocolErrorCode
 
+HELLO = b"\x05HELLO"
+WELCOME = b"\x07WELCOME"
+INITIATE = b"\x08INITIATE"
 READY = b"\x05READY"
 ERROR = b"\x05ERROR"
 
+_NAMES = (HELLO, WELCOME, INITIATE, READY, ERROR)
 _MAX_NAME = 255
 _MAX_VALUE = 2**31 - 1
 
@@ -52,20 +56,20 @@ def build_ready(metadata: bytes) -> bytes:
     return READY + metadata
 
 
-def build_error(reason: str) -> bytes:
+def build_error(reason: str, prefix: bytes = ERROR) -> bytes:
     """ERROR with a reason of at most 255 ASCII characters; "300", "400", "500" mean ZAP's."""
     text = reason.encode("ascii")
     if len(text) > 255:
         raise ValueError("ERROR reason is longer than 255 octets")
-    return ERROR + bytes((len(text),)) + text
+    return prefix + bytes((len(text),)) + text
 
 
-def parse_error(body: bytes) -> ProtocolError:
+def parse_error(body: bytes, prefix: bytes = ERROR) -> ProtocolError:
     """The exception that an ERROR command amounts to; a malformed one has its own code.
 
     Octets behind the reason are ignored, as libzmq does.
     """
-    data = body[len(ERROR) :]
+    data = body[len(prefix) :]
     if not data or len(data) - 1 < data[0]:
         return ProtocolError(
             "malformed ERROR command", ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_ERROR
@@ -84,3 +88,15 @@ def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
     if start > len(block) or end > len(block):
         raise ProtocolError("metadata is cut short", ProtocolErrorCode.ZMTP_INVALID_METADATA)
     return block[start:end], end
+
+
+def unexpected(expected: str, body: bytes) -> ProtocolError:
+    """The exception for a command that is not the one whose turn it is.
+
+    Only names we know are quoted: anything else may be a credential.
+    """
+    known = next((name for name in _NAMES if body.startswith(name)), None)
+    got = known[1:].decode() if known else f"{len(body)} octets that are no command"
+    return ProtocolError(
+        f"expected {expected}, got {got}", ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND
+    )

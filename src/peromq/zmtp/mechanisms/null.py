@@ -5,8 +5,7 @@ A side with a ZAP domain asks ZAP first, and withholds its READY until the peer'
 
 from collections.abc import Mapping
 
-from ..commands import ERROR, READY, build_error, build_ready, parse_error
-from ..errors import ProtocolError, ProtocolErrorCode
+from ..commands import ERROR, READY, build_error, build_ready, parse_error, unexpected
 from ..zap import TEMPORARY, ZapGate
 
 
@@ -51,6 +50,4 @@ class NullMechanism:
             return body[len(READY) :]
         if body.startswith(ERROR):
             raise parse_error(body)
-        raise ProtocolError(
-            f"expected READY, got {body[:16]!r}", ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND
-        )
+        raise unexpected("READY", body)
