@@ -137,6 +137,7 @@ _ROWS = [
     _row(_O.RECONNECT_IVL_MAX, "int", 0, "ms up to which the interval doubles; 0: it does not", low=0),
     _row(_O.RECONNECT_STOP, "int", 0, "bits of ReconnectStop: when to give up"),
     _row(_O.CONNECT_TIMEOUT, "int", 0, "ms a connect may take; 0: the system's limit", low=0),
+    _row(_O.HALF_OPEN_MAX, "int", 4096, "connections a listener keeps that have not shaken hands", low=1),
     _row(_O.HANDSHAKE_IVL, "int", 30000, "ms a handshake may take; 0: no limit", low=0),
     _row(_O.HEARTBEAT_IVL, "int", 0, "ms between PINGs; 0: none", low=0),
     _row(_O.HEARTBEAT_TTL, "int", 0, "ms after which the peer may give us up, in steps of 100", high=6553599),

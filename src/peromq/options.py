@@ -52,6 +52,7 @@ class Options:
     reconnect_ivl_max: int
     reconnect_stop: int
     connect_timeout: int
+    half_open_max: int
     handshake_ivl: int
     heartbeat_ivl: int
     heartbeat_ttl: int

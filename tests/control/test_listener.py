@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from peromq.constants import Event, SocketType
+from peromq.control import crowd as crowd_module
 from peromq.control import listener as listener_module
 from peromq.error import ZMQError
 from tests.control.fakes import TIMEOUT, FakeSocket, Plane
@@ -224,6 +225,85 @@ def test_exhausted_descriptors_make_the_listener_rest_and_come_back(
         assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.ENFILE, endpoint)
         peer.handshake(b"PUSH")
         sock.next_attached()
+
+
+def test_the_oldest_half_open_connection_makes_room(plane: Plane) -> None:
+    sock = plane.socket(PULL, half_open_max=2)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as first, dial(endpoint) as second:
+        second.send(greeting())
+        assert first.read(10) and second.read(64)  # noqa: PT018
+        with dial(endpoint) as third:
+            assert sock.wait_for(Event.HANDSHAKE_FAILED_NO_DETAIL)[0] == errno.ENOBUFS
+            sock.wait_for(Event.DISCONNECTED)
+            first.expect_closed()
+            third.handshake(b"PUSH")
+            second.send(ready(b"PUSH"))
+            assert sock.next_attached()
+            assert sock.next_attached()
+            with dial(endpoint) as fourth:
+                fourth.handshake(b"PUSH")  # the others are no strangers any more
+                sock.next_attached()
+    assert sock.events().count(Event.HANDSHAKE_FAILED_NO_DETAIL) == 1
+
+
+def test_connections_that_are_not_served_make_room_too(plane: Plane) -> None:
+    sock = plane.socket(SocketType.PAIR, half_open_max=2)
+    sock.attach_status = errno.EAGAIN
+    endpoint = bind(plane, sock)
+    with contextlib.ExitStack() as stack:
+        peers = []
+        for _ in range(2):
+            peers.append(stack.enter_context(dial(endpoint)))
+            peers[-1].handshake(b"PAIR")
+            sock.wait_for(Event.HANDSHAKE_SUCCEEDED)
+        newest = stack.enter_context(dial(endpoint))
+        newest.send(greeting())
+        sock.wait_for(Event.DISCONNECTED)
+        peers[0].expect_closed()
+        assert newest.read(64)
+
+
+def test_unfinished_commands_are_bounded_in_sum(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd_module, "OCTETS_MAX", 50_000)
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as first, dial(endpoint) as second:
+        for peer in (first, second):
+            peer.send(greeting() + b"\6" + (60_000).to_bytes(8, "big") + bytes(40_000))
+            peer.read(64)
+        assert sock.wait_for(Event.HANDSHAKE_FAILED_NO_DETAIL)[0] == errno.ENOBUFS
+        assert Event.ACCEPTED not in sock.events()[-2:]
+        with dial(endpoint) as third:
+            third.handshake(b"PUSH")
+            sock.next_attached()
+
+
+def test_without_descriptors_the_oldest_stranger_makes_room(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(listener_module, "_REST", 60.0)
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    failures: list[OSError] = []
+    real = socket.socket.accept
+
+    def accept(self: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return real(self)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with dial(endpoint) as silent:
+        silent.read(10)
+        failures.append(OSError(errno.EMFILE, "too many"))
+        with dial(endpoint) as peer:
+            silent.expect_closed()
+            peer.handshake(b"PUSH")
+            sock.next_attached()
 
 
 def test_tcp_accept_filter_keeps_strangers_out(plane: Plane) -> None:

@@ -7,9 +7,11 @@ import socket
 
 from ..constants import Event
 from ..transports import Listening, Transport
+from .crowd import Crowd
 from .loop import READ, Timer, Watch
 from .peer import Peer
 from .record import SocketRecord
+from .session import Failure
 from .settings import Settings
 
 _BATCH = 32  # connections accepted before others get their turn
@@ -36,8 +38,24 @@ class Accepted(Peer):
         """There is no other way to reach it."""
         self.finish()
 
+    def established(self) -> None:
+        """No stranger any more, unless it is connected and not served (a PAIR's second peer)."""
+        if self.attached:
+            self._listener.crowd.leave(self)
+
+    def keeps(self, octets: int) -> None:
+        """Strangers together may make us keep only so much."""
+        self._listener.crowd.keeps(self, octets)
+
+    def expel(self) -> None:
+        """It must make room for others. ENOBUFS tells so in the monitor event."""
+        reason = "it was the oldest when there were too many (HALF_OPEN_MAX), or no room"
+        event = Event.HANDSHAKE_FAILED_NO_DETAIL
+        self.give_up(Failure(event, errno.ENOBUFS, final=False, reason=reason))
+
     def forget(self) -> None:
         """The listener need not cut it any more."""
+        self._listener.crowd.leave(self)
         self._listener.accepted.discard(self)
 
 
@@ -52,6 +70,7 @@ class Listener:
         self.transport = transport
         self.endpoint = listening.endpoint
         self.accepted: set[Accepted] = set()
+        self.crowd = Crowd(settings.options.half_open_max)
         self._listening = listening
         self._watch: Watch | None = None
         self._rest: Timer | None = None
@@ -107,6 +126,8 @@ class Listener:
             except OSError as failure:
                 self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
                 if failure.errno in _EXHAUSTED:
+                    if self.crowd.make_room():
+                        continue
                     self._take_a_rest()
                     return
                 continue  # this one connection was gone before we came
@@ -125,6 +146,8 @@ class Listener:
             return
         self.accepted.add(peer)
         self.record.add(peer)
+        if not self.settings.raw:
+            self.crowd.enter(peer)
         peer.emit(Event.ACCEPTED, connection.fileno())
         self.record.hub.loop.guard(lambda: peer.converse(connection), peer)
 

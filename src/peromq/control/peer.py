@@ -75,6 +75,9 @@ class Peer:
         """The routing id to file the peer under."""
         return announced
 
+    def keeps(self, octets: int) -> None:
+        """What the peer makes us keep of its handshake changed."""
+
     def emit(self, event: int, value: int) -> None:
         """Tell the monitor something about this peer."""
         self.record.emit(event, value, self.endpoint)
@@ -138,6 +141,14 @@ class Peer:
             failure.reason,
         )
         self.emit(failure.event, failure.value)
+
+    def give_up(self, failure: Failure) -> None:
+        """End a handshake, or a connection that is not served, for a reason of our own."""
+        if self._session is not None:
+            self._session.give_up(failure)
+        elif self._mute is not None:
+            self.hub.ends.remove(self._mute)
+            self._mute_ended()
 
     def _attach(self, connection: socket.socket, peer: PeerInfo, leftover: bytes) -> None:
         core = self.record.core()

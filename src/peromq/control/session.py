@@ -52,6 +52,9 @@ class SessionOwner(Owner, Protocol):
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
         """Ask ZAP for the session; returns what takes the question back."""
 
+    def keeps(self, octets: int) -> None:
+        """Told meanwhile: how much the peer makes us keep just now."""
+
 
 class Session:
     """Shakes hands; between `start` and the owner's call, the connection is ours to close.
@@ -111,6 +114,10 @@ class Session:
         self._cancel_zap = None
         self._step(lambda: self.handshake.zap_failed(error))
 
+    def give_up(self, failure: Failure) -> None:
+        """End it, for a reason that is not the peer's octets."""
+        self._fail(failure)
+
     def close(self) -> None:
         """Give up without telling the owner. Idempotent."""
         self._release()
@@ -124,7 +131,7 @@ class Session:
         self._step(self._exchange)
 
     def _expire(self) -> None:
-        self._fail(_no_detail(errno.ETIMEDOUT, "it did not end in time (HANDSHAKE_IVL)"))
+        self.give_up(_no_detail(errno.ETIMEDOUT, "it did not end in time (HANDSHAKE_IVL)"))
 
     def _step(self, action: Callable[[], None]) -> None:
         if self._ended:
@@ -165,7 +172,8 @@ class Session:
     def _exchange(self) -> None:
         if not self.handshake.done:
             self._read()
-        self._write()
+        if not self._ended:  # else the owner has closed us
+            self._write()
 
     def _read(self) -> None:
         try:
@@ -174,6 +182,7 @@ class Session:
             return
         if data:
             self.handshake.receive_data(data)
+            self._owner.keeps(self.handshake.kept)
         else:
             self.handshake.receive_eof()
 

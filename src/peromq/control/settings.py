@@ -19,6 +19,7 @@ class SocketOptions(StreamOptions, SecurityOptions, Protocol):
     affinity: int
     connect_routing_id: bytes
     connect_timeout: int
+    half_open_max: int
     handshake_ivl: int
     immediate: int
     linger: int

@@ -131,6 +131,11 @@ class Handshake:
         )
 
     @property
+    def kept(self) -> int:
+        """Octets of an incomplete command that we keep for the peer."""
+        return len(self._incoming)
+
+    @property
     def leftover(self) -> bytes:
         """Octets received behind the handshake: the beginning of the peer's traffic."""
         return bytes(self._incoming) if self._state is _State.ESTABLISHED else b""
