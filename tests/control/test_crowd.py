@@ -37,7 +37,7 @@ def test_who_has_left_does_not_count() -> None:
     crowd.leave(first)
     crowd.leave(first)
     third = Guest(crowd)
-    assert not (first.expelled or second.expelled or third.expelled)
+    assert not any(guest.expelled for guest in (first, second, third))
     Guest(crowd)
     assert second.expelled
 
@@ -80,12 +80,12 @@ def test_what_was_kept_is_forgotten_with_the_command() -> None:
     crowd.keeps(one, OCTETS_MAX)
     crowd.keeps(one, 0)
     crowd.keeps(other, OCTETS_MAX)
-    assert not (one.expelled or other.expelled)
+    assert not any(guest.expelled for guest in (one, other))
     crowd.leave(other)
     crowd.keeps(one, OCTETS_MAX)
     assert not one.expelled
     crowd.keeps(other, OCTETS_MAX)  # too late: it left
-    assert not (one.expelled or other.expelled)
+    assert not any(guest.expelled for guest in (one, other))
 
 
 def test_who_keeps_too_much_alone_goes_himself() -> None:

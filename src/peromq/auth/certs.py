@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,25 +23,44 @@ _SECRET_HEAD = """\
 
 """
 
+_PUBLIC_MODE = 0o666  # less umask
+_SECRET_MODE = 0o600
+
 
 def create_certificates(
-    key_dir: str | os.PathLike[str], name: str, metadata: Mapping[str, str] | None = None
+    key_dir: str | os.PathLike[str],
+    name: str,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    overwrite: bool = True,
 ) -> tuple[str, str]:
     """Make a key pair, and write `name.key` (public) and `name.key_secret` (both keys).
 
-    Returns the two paths. Only the owner may read the secret file (mode 0600). metadata goes into
-    it as well. Raises OSError, and ZMQError (ENOTSUP) without CURVE.
+    Returns the two paths. Nobody but the owner can read the secret file at any moment (mode 0600
+    from its creation on). metadata goes into it as well. Files that are there are replaced, whole;
+    with overwrite=False (our addition) they are kept: FileExistsError. Raises OSError, and
+    ZMQError (ENOTSUP) without CURVE.
     """
-    public, secret = (key.decode() for key in zmq.curve_keypair())
     base = os.path.join(key_dir, name)
     public_file, secret_file = f"{base}.key", f"{base}.key_secret"
+    public, secret = (key.decode() for key in zmq.curve_keypair())
     now = datetime.now()
-    _write(public_file, 0o666, _PUBLIC_HEAD.format(now=now) + _sections({}, public))
-    _write(
-        secret_file,
-        0o600,
-        _SECRET_HEAD.format(now=now) + _sections(metadata or {}, public, secret),
-    )
+    texts = {
+        secret_file: _SECRET_HEAD.format(now=now) + _sections(metadata or {}, public, secret),
+        public_file: _PUBLIC_HEAD.format(now=now) + _sections({}, public),
+    }
+    if overwrite:
+        for path, text in texts.items():
+            _replace(path, text)
+        return public_file, secret_file
+    made: list[str] = []
+    try:
+        for path, text in texts.items():
+            _create(path, text, made)
+    except BaseException:
+        for path in made:  # not half a pair
+            os.unlink(path)
+        raise
     return public_file, secret_file
 
 
@@ -57,13 +77,33 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _write(path: str, mode: int, text: str) -> None:
-    """Write a file that never was readable to more than `mode` (less umask) says."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+def _create(path: str, text: str, made: list[str]) -> None:
+    """Write a new file (FileExistsError); `made` has its path from when it exists."""
+    mode = _SECRET_MODE if path.endswith("_secret") else _PUBLIC_MODE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    made.append(path)
     with open(descriptor, "w", encoding="utf-8") as file:
-        if mode == 0o600 and hasattr(os, "fchmod"):
-            os.fchmod(descriptor, mode)  # it may have been there, with another mode
         file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _replace(path: str, text: str) -> None:
+    """Put a new file in the place of whatever is there.
+
+    Whoever has the old one open goes on reading the old one; a link there is replaced, not
+    followed.
+    """
+    suffix = "_secret" if path.endswith("_secret") else ""
+    made: list[str] = []
+    temporary = f"{path}.{secrets.token_hex(8)}{suffix}"
+    try:
+        _create(temporary, text, made)
+        os.replace(temporary, path)
+    except BaseException:
+        for left in made:
+            os.unlink(left)
+        raise
 
 
 def load_certificate(filename: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:

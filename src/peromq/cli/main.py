@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from ..version import PEROMQ_VERSION
+from .keygen import add_parser as add_keygen
+from .keygen import keygen
 from .run import OWN_OPTIONS, parser_of, run
 
 
@@ -17,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"peromq {PEROMQ_VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     run_parser = parser_of(commands)
+    add_keygen(commands)
 
     # What follows `run` is Python's command line, not ours: argparse must not look at it.
     end = 1
@@ -27,4 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         own, program = words, []
     options = parser.parse_args(own)
+    if options.command == "keygen":
+        return keygen(options)
     return run(run_parser, program, children=options.children)
