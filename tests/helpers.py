@@ -29,6 +29,7 @@ zmq: Any = importlib.import_module(LIB)
 TIMEOUT = 10.0  # seconds: no wait in these suites is longer, unless it says so
 QUIET_MS = 50  # how long "nothing arrives" is watched where no later message can prove it
 TRANSPORTS = ("inproc", "tcp", "ipc")
+ON_TCP = ("tcp", "tls")
 
 differs_from_libzmq = pytest.mark.skipif(
     AGAINST_LIBZMQ, reason="PeroMQ differs from libzmq here on purpose"
@@ -129,12 +130,12 @@ class Endpoints:
         self._held: list[stdsocket.socket] = []
 
     def any(self, transport: str) -> str:
-        return "tcp://127.0.0.1:*" if transport == "tcp" else self.fixed(transport)
+        return f"{transport}://127.0.0.1:*" if transport in ON_TCP else self.fixed(transport)
 
     def fixed(self, transport: str) -> str:
         """An endpoint known before anybody binds it."""
-        if transport == "tcp":
-            return f"tcp://127.0.0.1:{self.hold_port()}"
+        if transport in ON_TCP:
+            return f"{transport}://127.0.0.1:{self.hold_port()}"
         if transport == "ipc":
             return f"ipc://{self.directory}/{next(_names)}"
         return f"inproc://test-{next(_names)}"

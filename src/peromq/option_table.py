@@ -14,7 +14,7 @@ Kind = Literal["int", "flag", "int64", "uint64", "bytes", "string", "fd"]
 set and got as bytes. fd: an operating system handle."""
 
 Rights = Literal["rw", "r", "w"]
-Feature = Literal["curve", "gssapi", "vmci", "norm", "wss"]
+Feature = Literal["curve", "gssapi", "vmci", "norm", "tls"]
 
 Value = int | bytes | str | tuple[()] | None
 
@@ -207,11 +207,12 @@ _ROWS = [
     _row(_O.GSSAPI_PLAINTEXT, "int", 0, "1: authenticate, do not encrypt", low=0, high=1, needs="gssapi"),
     _row(_O.GSSAPI_PRINCIPAL_NAMETYPE, "int", 0, "0 host based, 1 user, 2 krb5", low=0, high=2, needs="gssapi"),
     _row(_O.GSSAPI_SERVICE_PRINCIPAL_NAMETYPE, "int", 0, "0 host based, 1 user, 2 krb5", low=0, high=2, needs="gssapi"),
-    _row(_O.WSS_KEY_PEM, "string", "", "TLS private key", rights="w", needs="wss"),
-    _row(_O.WSS_CERT_PEM, "string", "", "TLS certificate", rights="w", needs="wss"),
-    _row(_O.WSS_TRUST_PEM, "string", "", "TLS certificates to trust", rights="w", needs="wss"),
-    _row(_O.WSS_HOSTNAME, "string", "", "TLS name of the server", rights="w", needs="wss"),
-    _row(_O.WSS_TRUST_SYSTEM, "int", 0, "1: trust the system's certificates", low=0, high=1, rights="w", needs="wss"),
+    _row(_O.WSS_KEY_PEM, "string", "", "TLS private key in PEM, for wss and tls", rights="w", needs="tls"),
+    _row(_O.WSS_CERT_PEM, "string", "", "our TLS certificate in PEM, or chain of them", rights="w", needs="tls"),
+    _row(_O.WSS_TRUST_PEM, "string", "", "TLS certificates to trust, in PEM", rights="w", needs="tls"),
+    _row(_O.WSS_HOSTNAME, "string", "", "name in the server's TLS certificate; empty: the host of the endpoint", rights="w", needs="tls"),
+    _row(_O.WSS_TRUST_SYSTEM, "int", 0, "1: trust the system's certificates", low=0, high=1, rights="w", needs="tls"),
+    _row(_O.TLS_VERIFY_CLIENT, "int", 0, "1: clients must show a certificate that we trust", low=0, high=1, needs="tls"),
     # Multicast and exotic transports
     _row(_O.RATE, "int", 100, "multicast rate in kbit/s", low=1),
     _row(_O.RECOVERY_IVL, "int", 10000, "multicast recovery window in ms", low=0),

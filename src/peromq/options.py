@@ -122,6 +122,7 @@ class Options:
     wss_trust_pem: str
     wss_hostname: str
     wss_trust_system: int
+    tls_verify_client: int
     rate: int
     recovery_ivl: int
     multicast_hops: int

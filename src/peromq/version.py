@@ -1,5 +1,7 @@
 """Whose API and behaviour we match, and what we can do."""
 
+from importlib.machinery import PathFinder
+
 from .constants import LIBZMQ_VERSION
 
 PEROMQ_VERSION = "0.1.0"  # pyproject.toml says the same; a test compares
@@ -14,7 +16,7 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 
 __revision__ = ""
 
-CAPABILITIES = frozenset({"ipc", "plain"})
+CAPABILITIES = frozenset({"ipc", "plain"} | ({"tls"} if PathFinder.find_spec("_ssl") else set()))
 """What `has` answers yes to."""
 
 
@@ -44,7 +46,7 @@ def peromq_version() -> str:
 
 
 def has(capability: str) -> bool:
-    """Is an optional part there? Known: ipc pgm tipc norm curve gssapi draft vmci ws wss.
+    """Is an optional part there? Known: ipc pgm tipc norm curve gssapi draft vmci ws wss tls.
 
     Unknown names are False; TypeError for bytes.
     """

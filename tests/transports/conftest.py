@@ -2,10 +2,16 @@
 
 import pytest
 
-from peromq.constants import SocketType
+from peromq.constants import SocketOption, SocketType
 from peromq.options import Options
+from peromq.version import CAPABILITIES
+from tests import certificates
 
 
 @pytest.fixture
 def options() -> Options:
-    return Options(SocketType.PUSH)
+    """With certificates, for those transports that want them."""
+    options = Options(SocketType.PUSH, CAPABILITIES)
+    for name, value in (certificates.server() | certificates.client()).items():
+        options.set(SocketOption[name.upper()], value)
+    return options

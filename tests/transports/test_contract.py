@@ -20,7 +20,8 @@ TIMEOUT = 10.0
 @pytest.fixture(params=sorted(TRANSPORTS))
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An endpoint to bind to."""
-    return {"tcp": "tcp://127.0.0.1:*", "ipc": f"ipc://{tmp_path}/s"}[request.param]
+    local = {"ipc": f"ipc://{tmp_path}/s"}
+    return local.get(request.param, f"{request.param}://127.0.0.1:*")
 
 
 def wait_for(sock: socket.socket, event: int) -> None:

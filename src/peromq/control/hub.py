@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import socket
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from ..transports import Transform
 from .endwatch import EndWatch
 from .loop import Loop
+from .relay import Relay
 from .resolver import Resolver
 from .zap import NoHandler, Zap
 
@@ -26,18 +30,46 @@ class Hub:
         self.zap: Zap = NoHandler(self.loop)
         self.peers: dict[int, Peer] = {}
         self._tokens = itertools.count(1)
+        self._relays: set[Relay] = set()
+        self._relay_loop: Loop | None = None  # with a thread of its own: they have work to do
 
     def new_token(self) -> int:
         """Never given before in this context. From any thread."""
         return next(self._tokens)
 
+    def relay(
+        self, net: socket.socket, transform: Transform, failed: Callable[[str], None]
+    ) -> Relay:
+        """Control thread: a relay, begun, for `net`, which is its own if this does not raise.
+
+        Raises OSError.
+        """
+        if self._relay_loop is None:
+            self._relay_loop = Loop("peromq/relay")
+            self._relay_loop.start()
+        relay = Relay(self._relay_loop, net, transform, failed, self._relays.discard)
+        self._relays.add(relay)
+        relay.start()
+        return relay
+
     def stop(self) -> None:
-        """Join the thread and close the hub's own descriptors. Idempotent."""
+        """Join the threads and close the hub's own descriptors. Idempotent."""
         self.resolver.clear()
         self.loop.stop()
+        if self._relay_loop is not None:
+            self._relay_loop.post(self._end_relays)
+            self._relay_loop.stop()
         self.ends.close()
 
     def after_fork(self) -> None:
         """In a forked child: close its copies of the hub's own descriptors."""
         self.loop.after_fork()
         self.ends.close()
+        if self._relay_loop is not None:
+            self._relay_loop.after_fork()
+        for relay in self._relays:
+            relay.after_fork()
+
+    def _end_relays(self) -> None:
+        for relay in list(self._relays):
+            relay.last_push()

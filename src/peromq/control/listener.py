@@ -6,7 +6,7 @@ import errno
 import socket
 
 from ..constants import Event
-from ..transports import Listening, Transport
+from ..transports import Listening, Transform, Transport
 from .crowd import Crowd
 from .loop import READ, Timer, Watch
 from .peer import Peer
@@ -33,6 +33,10 @@ class Accepted(Peer):
             listener.record.hub.new_token(),
         )
         self._listener = listener
+
+    def new_transform(self) -> Transform | None:
+        """The listener's."""
+        return self._listener.new_transform()
 
     def lost(self, final: bool, failed_handshake: bool) -> None:
         """There is no other way to reach it."""
@@ -85,6 +89,11 @@ class Listener:
         if not self._closed:
             loop = self.record.hub.loop
             self._watch = loop.watch(self._listening.sock.fileno(), READ, self._accept_some, self)
+
+    def new_transform(self) -> Transform | None:
+        """What stands between one connection and the data plane."""
+        make = self._listening.transform
+        return None if make is None else make()
 
     def close(self) -> None:
         """Control thread: stop listening. Accepted peers stay. Idempotent."""

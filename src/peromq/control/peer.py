@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from collections.abc import Callable
 
 from ..constants import Event
-from ..transports import Transport
+from ..transports import Transform, Transport
 from ..zmtp import PeerInfo, ZapNeeded
 from .loop import Timer, log
 from .record import SocketRecord
+from .relay import Relay
 from .session import Failure, Session
 from .settings import Settings
 from .zap import ZapRequest
@@ -56,6 +58,12 @@ class Peer:
         self._session: Session | None = None
         self._mute: socket.socket | None = None
         self._linger: Timer | None = None
+        self._linger_end: float | None = None  # on the monotonic clock; None: no limit
+        self._address = ""  # the peer's, while there is a connection
+        self._relays: list[Relay] = []  # of the present or last connection, from the network up
+        self._waiting = False  # for the relays alone
+        self._hurried = False  # do not wait for relays
+        self._told = ""  # why the last handshake failed, as it was logged
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.endpoint} token={self.token}>"
@@ -78,6 +86,10 @@ class Peer:
     def keeps(self, octets: int) -> None:
         """What the peer makes us keep of its handshake changed."""
 
+    def new_transform(self) -> Transform | None:
+        """What stands between the network and the data plane. Raises OSError."""
+        return None
+
     def emit(self, event: int, value: int) -> None:
         """Tell the monitor something about this peer."""
         self.record.emit(event, value, self.endpoint)
@@ -87,6 +99,18 @@ class Peer:
     def converse(self, connection: socket.socket) -> None:
         """Shake hands on it, unless this socket is a raw one. The connection is ours now."""
         self._descriptor = connection.fileno()
+        self._address = self.transport.peer_address(connection)
+        self._relays = []
+        try:
+            transform = self.new_transform()
+            if transform is not None:
+                connection = self.relayed(connection, transform)
+        except OSError as failure:  # no descriptor or memory left
+            connection.close()
+            self.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, failure.errno or 0)
+            self.emit(Event.DISCONNECTED, self._descriptor)
+            self.lost(final=False, failed_handshake=True)
+            return
         if self.settings.raw:
             self._attach(connection, _RAW, b"")
             return
@@ -109,37 +133,39 @@ class Peer:
         """From the session."""
         self._session = None
         session.connection.close()
+        for relay in self._relays:
+            relay.hang_up()
         if failure is not None:
-            self._report(session, failure)
+            self._report(session.handshake.mechanism.name, failure)
         self.emit(Event.DISCONNECTED, self._descriptor)
         self.lost(failure is None or failure.final, failed_handshake=True)
 
     def handshake_refused(self, session: Session, failure: Failure) -> None:
         """From the session, while it still waits for the refused peer to go."""
-        self._report(session, failure)
+        self._report(session.handshake.mechanism.name, failure)
 
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
         """From the session: somebody must vouch for the peer."""
         options = self.settings.options
         request = ZapRequest(
             domain=options.zap_domain,
-            address=self.transport.peer_address(session.connection),
+            address=self._address,
             identity=options.routing_id,
             mechanism=question.mechanism,
             credentials=question.credentials,
         )
         return self.hub.zap.ask(request, session)
 
-    def _report(self, session: Session, failure: Failure) -> None:
-        """A handshake has failed: never in silence, and never with anything secret."""
-        log.log(
-            failure.level,
-            "%s %s: %s handshake failed: %s",
-            self.settings.type.name,
-            self.endpoint,
-            session.handshake.mechanism.name,
-            failure.reason,
-        )
+    def _report(self, layer: str, failure: Failure) -> None:
+        """A handshake has failed: never in silence, and never with anything secret.
+
+        What a dialer meets again and again is logged once.
+        """
+        if failure.reason != self._told:
+            self._told = failure.reason
+            name = self.settings.type.name
+            text = "%s %s: %s handshake failed: %s"
+            log.log(failure.level, text, name, self.endpoint, layer, failure.reason)
         self.emit(failure.event, failure.value)
 
     def give_up(self, failure: Failure) -> None:
@@ -150,13 +176,35 @@ class Peer:
             self.hub.ends.remove(self._mute)
             self._mute_ended()
 
+    def relayed(self, connection: socket.socket, transform: Transform) -> socket.socket:
+        """Put a relay on the connection; returns what stands for it from now on. Raises OSError."""
+
+        def failed(reason: str) -> None:
+            self.hub.loop.post(lambda: self._relay_failed(relay, reason), self)
+
+        relay = self.hub.relay(connection, transform, failed)
+        self._relays.append(relay)
+        return relay.inner
+
+    def _relay_failed(self, relay: Relay, reason: str) -> None:
+        if self._session is None or relay not in self._relays:
+            relay.abort()  # the data plane sees the end; or hands were never to be shaken
+            return
+        self._session.give_up(
+            Failure(
+                Event.HANDSHAKE_FAILED_PROTOCOL,
+                int(Event.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC),
+                final=False,  # certificates can be mended
+                reason=reason,
+            )
+        )
+
     def _attach(self, connection: socket.socket, peer: PeerInfo, leftover: bytes) -> None:
         core = self.record.core()
         if core is None:
             connection.close()
             self.finish()
             return
-        address = self.transport.peer_address(connection)
         try:
             status = core.attach(
                 self.token,
@@ -166,7 +214,7 @@ class Peer:
                 peer_type=peer.socket_type,
                 minor=peer.minor,
                 bound=self.dies_with_connection,
-                properties=peer.properties | {"Peer-Address": address},
+                properties=peer.properties | {"Peer-Address": self._address},
                 thread=self.settings.thread_for(self.token),
             )
         except BaseException:
@@ -191,6 +239,7 @@ class Peer:
             return
         if not self.settings.raw:
             self.emit(Event.HANDSHAKE_SUCCEEDED, 0)
+        self._told = ""
         self.established()
         if self._mute is not None and self.closing:
             self.abort()
@@ -238,7 +287,9 @@ class Peer:
         shorter linger shortens it.
         """
         core = self.record.core()
-        if self.finished or self.aborted:
+        if self._waiting and linger == 0:
+            self._linger_over()
+        if self.finished or self.aborted or self._waiting:
             return
         if not self.has_queue or core is None:
             self.finish()
@@ -247,16 +298,27 @@ class Peer:
             self._mute is not None or not connecting or not self.has_pending()
         )
         if linger == 0 or hopeless:
+            self._hurried = True  # relays push what they have as long as they can
             self.abort()
             return
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
         if linger > 0:
-            self._linger = self.hub.loop.later(linger / 1000, self.abort, self)
+            self._linger_end = time.monotonic() + linger / 1000
+            self._linger = self.hub.loop.later(linger / 1000, self._linger_over, self)
         if not self.closing:
             self.closing = True
             core.close_pipe(self.token)
+
+    def _linger_over(self) -> None:
+        for relay in self._relays:
+            relay.abort()
+        self._hurried = True
+        if self._waiting:
+            self.finish()
+        else:
+            self.abort()
 
     def abort(self) -> None:
         """End it now. The data plane still has to let go of the queue, if there is one."""
@@ -272,16 +334,43 @@ class Peer:
 
     def fail(self) -> None:
         """A callback of ours raised: there may be no news to wait for."""
+        self._hurried = True
         self.abort()
         self.finish()
 
     def finish(self) -> None:
-        """Forget it: nothing of it is left in the data plane. Idempotent."""
+        """Forget it: nothing of it is left in the data plane. Idempotent.
+
+        LINGER holds for what relays have not written yet, too.
+        """
+        if self.closing and self._relays and not (self._hurried or self.finished):
+            self._wait_for_relays()
+            return
         self.release()
         if not self.finished:
             self.finished = True
             self.forget()
             self.record.remove(self)
+
+    def _wait_for_relays(self) -> None:
+        """The data plane has written all; relays may not have yet."""
+        if self._waiting:
+            return
+        self._waiting = True
+        self.release()
+        if self._linger_end is not None:
+            left = max(self._linger_end - time.monotonic(), 0)
+            self._linger = self.hub.loop.later(left, self._linger_over, self)
+        # The first one is next to the network: what others had has passed it when it is flushed.
+        self._relays[0].when_flushed(self._look_at_relays)
+
+    def _look_at_relays(self) -> None:
+        """From the relays' thread."""
+        self.hub.loop.post(self._relays_flushed, self)
+
+    def _relays_flushed(self) -> None:
+        self._hurried = True
+        self.finish()
 
     def forget(self) -> None:
         """Leave the tables of whoever made this peer."""
@@ -298,6 +387,8 @@ class Peer:
             self.hub.ends.remove(self._mute)
             self._mute.close()
             self._mute = None
+        for relay in self._relays:
+            relay.hang_up()
 
     def after_fork(self) -> None:
         """In a forked child: close its copies of what `release` closes, and nothing more."""

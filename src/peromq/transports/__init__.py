@@ -7,23 +7,38 @@ know what will be said on the connection. One file per transport; `base` has wha
 
 import errno
 
-from .base import Listening, Route, StreamOptions, Target, Transport, error, finish_connect
+from .base import (
+    Listening,
+    MakeTransform,
+    Route,
+    StreamOptions,
+    Target,
+    Transform,
+    TransformError,
+    Transport,
+    error,
+    finish_connect,
+)
 from .ipc import IpcTransport
 from .tcp import TcpTransport
+from .tls import TlsTransport
 
 __all__ = [
     "TRANSPORTS",
     "Listening",
+    "MakeTransform",
     "Route",
     "StreamOptions",
     "Target",
+    "Transform",
+    "TransformError",
     "Transport",
     "finish_connect",
     "split_endpoint",
 ]
 
 TRANSPORTS: dict[str, Transport] = {
-    transport.scheme: transport for transport in (TcpTransport(), IpcTransport())
+    transport.scheme: transport for transport in (TcpTransport(), IpcTransport(), TlsTransport())
 }
 
 

@@ -34,8 +34,14 @@ class StreamOptions(Protocol):
     tcp_keepalive_idle: int
     tcp_keepalive_intvl: int
     tcp_maxrt: int
+    tls_verify_client: int
     tos: int
     use_fd: int
+    wss_cert_pem: str
+    wss_hostname: str
+    wss_key_pem: str
+    wss_trust_pem: str
+    wss_trust_system: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,50 @@ class Route:
     local: SocketAddress | None = None
 
 
+class TransformError(Exception):
+    """The peer broke the protocol of a `Transform`, or was refused by it. The text says how."""
+
+
+class Transform(Protocol):
+    """What changes the octets of one connection on their way, such as TLS. No I/O of its own.
+
+    The relay (`control.relay`) calls it from one thread. Any call may raise TransformError, except
+    `to_net`; nothing but `to_net` is called afterwards.
+    """
+
+    @property
+    def ready(self) -> bool:
+        """The opening exchange, if there is one, is over: feed_app may be called."""
+
+    @property
+    def ended(self) -> bool:
+        """The peer has said its last word."""
+
+    def feed_net(self, data: bytes) -> bytes:
+        """Take octets from the network; return what of it is for the data plane.
+
+        Called with b"" at the start, for a side that speaks first.
+        """
+
+    def feed_app(self, data: bytes) -> bytes:
+        """Take octets from the data plane; return what goes to the network."""
+
+    def to_net(self) -> bytes:
+        """Drain what it has to say to the peer of its own accord. Called after each feed_net."""
+
+    def close_app(self) -> bytes:
+        """The data plane has closed: the last octets for the network."""
+
+
+MakeTransform = Callable[[], Transform]
+"""A new one for each connection. Raises OSError."""
+
+
 class Target(Protocol):
     """A connect endpoint, parsed. Used again for each attempt: names may move."""
+
+    transform: MakeTransform | None
+    """What stands between the network and the data plane, if anything does."""
 
     @property
     def may_block(self) -> bool:
@@ -89,16 +137,21 @@ class Transport(Protocol):
 
 
 class Listening:
-    """A listening, non-blocking socket and its endpoint, wildcards resolved."""
+    """A listening, non-blocking socket and its endpoint, wildcards resolved.
+
+    transform: as of a `Target`, for each connection accepted.
+    """
 
     def __init__(
         self,
         sock: socket.socket,
         endpoint: str,
         remove_name: Callable[[], None] | None = None,
+        transform: MakeTransform | None = None,
     ) -> None:
         self.sock = sock
         self.endpoint = endpoint
+        self.transform = transform
         self._remove_name = remove_name
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from ..constants import IPC_PATH_MAX_LEN
 from .base import (
     Listening,
+    MakeTransform,
     Route,
     StreamOptions,
     adopt_listener,
@@ -82,6 +83,7 @@ class IpcTarget:
     """A Unix domain peer."""
 
     may_block = False
+    transform: MakeTransform | None = None
 
     def __init__(self, name: bytes, options: StreamOptions) -> None:
         self._name = name

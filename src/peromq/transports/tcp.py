@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .base import (
     Listening,
+    MakeTransform,
     Route,
     SocketAddress,
     StreamOptions,
@@ -31,21 +32,21 @@ class TcpTransport:
 
     def listen(self, address: str, options: StreamOptions) -> Listening:
         """Bind to `*`, an address, an interface or a name; port `*` or 0 for an ephemeral one."""
-        endpoint = f"tcp://{address}"
+        endpoint = f"{self.scheme}://{address}"
         if options.use_fd >= 0:
             sock = adopt_listener(options.use_fd, _FAMILIES, endpoint)
-            return Listening(sock, _endpoint(sock.getsockname()))
+            return Listening(sock, self.endpoint_of(sock))
         where = parse_bind(address, endpoint)
         _require_family(where, options, endpoint)
         try:
             sock = _listen_on_first(local_addresses(where, bool(options.ipv6)), options)
         except OSError as failure:
             raise from_oserror(failure, endpoint) from None
-        return Listening(sock, _endpoint(sock.getsockname()))
+        return Listening(sock, self.endpoint_of(sock))
 
     def target(self, address: str, options: StreamOptions) -> TcpTarget:
         """Check `[SOURCE:PORT;]HOST:PORT`; the peer's port must be a number."""
-        endpoint = f"tcp://{address}"
+        endpoint = f"{self.scheme}://{address}"
         source, peer = parse_connect(address, endpoint)
         for where in (source, peer):
             if where is not None:
@@ -54,7 +55,13 @@ class TcpTransport:
 
     def endpoint_of(self, connection: socket.socket) -> str:
         """tcp://ADDRESS:PORT of our end."""
-        return _endpoint(connection.getsockname())
+        address = connection.getsockname()
+        host = _host(address)
+        return (
+            f"{self.scheme}://[{host}]:{address[1]}"
+            if ":" in host
+            else f"{self.scheme}://{host}:{address[1]}"
+        )
 
     def peer_address(self, connection: socket.socket) -> str:
         """The peer's address without the port; IPv4 in IPv4 form on dual-stack sockets too."""
@@ -84,7 +91,14 @@ class TcpTransport:
 class TcpTarget:
     """A tcp peer, by address or name."""
 
-    def __init__(self, peer: HostPort, source: HostPort | None, options: StreamOptions) -> None:
+    def __init__(
+        self,
+        peer: HostPort,
+        source: HostPort | None,
+        options: StreamOptions,
+        transform: MakeTransform | None = None,
+    ) -> None:
+        self.transform = transform
         self._peer = peer
         self._source = source
         self._options = options
@@ -206,8 +220,3 @@ def _require_family(where: HostPort, options: StreamOptions, endpoint: str) -> N
 def _host(address: SocketAddress) -> str:
     flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
     return socket.getnameinfo(address, flags)[0]
-
-
-def _endpoint(address: SocketAddress) -> str:
-    host = _host(address)
-    return f"tcp://[{host}]:{address[1]}" if ":" in host else f"tcp://{host}:{address[1]}"
