@@ -15,6 +15,7 @@ class AskingMechanism:
     """As a PLAIN server does: hears a credential, asks elsewhere, answers, hears the metadata."""
 
     name = "ASKING"
+    gate = None
 
     def __init__(self) -> None:
         self.done = False
@@ -22,6 +23,9 @@ class AskingMechanism:
         self.asked: bytes | None = None
         self._outgoing: list[bytes] = []
         self._metadata = b""
+
+    def take_traffic(self) -> None:
+        return None
 
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata

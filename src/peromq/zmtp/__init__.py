@@ -9,11 +9,16 @@ arguments. `handshake.Handshake` is the way in; the other modules are its parts,
 from .errors import ProtocolError, ProtocolErrorCode
 from .handshake import Handshake, PeerInfo
 from .mechanisms import Mechanism
+from .mechanisms.curve import CurveClient, CurveServer
+from .mechanisms.curve_box import CurveTraffic
 from .mechanisms.null import NullMechanism
 from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
 
 __all__ = [
+    "CurveClient",
+    "CurveServer",
+    "CurveTraffic",
     "Handshake",
     "Mechanism",
     "NullMechanism",

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ..zap import ZapGate
+from .curve_box import CurveTraffic
 
 
 class Mechanism(Protocol):
@@ -36,6 +37,10 @@ class Mechanism(Protocol):
     @property
     def properties(self) -> Mapping[str, str]:
         """What authentication found out about the peer (User-Id, ZAP metadata)."""
+
+    def take_traffic(self) -> CurveTraffic | None:
+        """What encrypts the traffic; None where it stays in clear. To be called once, when done:
+        the key is not kept."""
 
     def start(self, metadata: bytes) -> None:
         """Greetings are exchanged and agree; `metadata` is what to tell the peer of us."""

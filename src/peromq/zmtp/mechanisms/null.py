@@ -28,6 +28,9 @@ class NullMechanism:
     def properties(self) -> Mapping[str, str]:
         return self.gate.properties
 
+    def take_traffic(self) -> None:
+        return None
+
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata
         self.gate.present(self.name, [])

@@ -41,6 +41,7 @@ class _State(Enum):
     INITIATE = "INITIATE"
     READY = "READY"
     DONE = "nothing more"
+    REFUSED = "nothing from a refused peer"
 
 
 class PlainClient:
@@ -64,6 +65,9 @@ class PlainClient:
     @property
     def done(self) -> bool:
         return self._state is _State.DONE
+
+    def take_traffic(self) -> None:
+        return None
 
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata
@@ -112,6 +116,9 @@ class PlainServer:
     def properties(self) -> Mapping[str, str]:
         return self.gate.properties
 
+    def take_traffic(self) -> None:
+        return None
+
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata
 
@@ -120,7 +127,7 @@ class PlainServer:
             self._state = _State.INITIATE
             return WELCOME
         if self._state is _State.VERDICT and self.gate.refused is not None:
-            self._state = _State.HELLO
+            self._state = _State.REFUSED
             if self.gate.refused != TEMPORARY:
                 return build_error(str(self.gate.refused), _LIBZMQ_ERROR)
         if self._state is _State.READY:

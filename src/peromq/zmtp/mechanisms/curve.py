@@ -1,0 +1,283 @@
+"""CURVE (RFC 25, 26): both sides prove who they are, and everything behind is encrypted.
+
+    client C, C'                                    server S, S'
+    HELLO C', box(64 zeros: c'->S)            ->
+                                              <-    WELCOME box(S', cookie: s->C')
+    INITIATE cookie, box(C, vouch, metadata: c'->S')  ->
+                                              <-    READY box(metadata: s'->C'), or ERROR
+
+C and S are long-term keys, C' and S' live as long as the connection; small letters are the secret
+ones. The vouch, box(C', S: c->S'), proves that the client has c. The cookie, which only the server
+can open, holds C' and s': the server forgets both until it gets them back (RFC 26).
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+from ..commands import (
+    ERROR,
+    HELLO,
+    INITIATE,
+    READY,
+    WELCOME,
+    build_error,
+    parse_error,
+    unexpected,
+)
+from ..errors import ProtocolError, ProtocolErrorCode
+from ..zap import TEMPORARY, ZapGate
+from . import curve_box as box
+from .curve_box import CurveTraffic
+
+_HELLO_COUNTER, _INITIATE_COUNTER = 1, 2  # of the client's short nonces
+_READY_COUNTER = 1  # of the server's
+
+
+class _State(Enum):
+    """What comes next, in words for errors."""
+
+    HELLO = "HELLO"
+    WELCOME = "WELCOME"
+    INITIATE = "INITIATE"
+    VERDICT = "nothing before ZAP's verdict"
+    READY = "READY"
+    DONE = "nothing more"
+    REFUSED = "nothing from a refused peer"
+
+
+class CurveClient:
+    """Knows the server's long-term key S.
+
+    public_key and secret_key: C and c. Random octets for this connection only, or the encryption is
+    void: transient_secret (c'), 32, and vouch_nonce, 16.
+    """
+
+    name = box.NAME
+    gate = None
+    properties: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(
+        self,
+        *,
+        server_key: bytes,
+        public_key: bytes,
+        secret_key: bytes,
+        transient_secret: bytes,
+        vouch_nonce: bytes,
+    ) -> None:
+        self._server_key = server_key
+        self._public_key = public_key
+        self._secret_key = secret_key
+        self._transient_secret = transient_secret
+        self._vouch_nonce = vouch_nonce
+        self._transient_key = b""
+        self._key = b""  # of the boxes between c' and, first, S, later S'
+        self._recv_nonce = 0
+        self._outgoing: bytes | None = None
+        self._metadata = b""
+        self._state = _State.HELLO
+
+    @property
+    def done(self) -> bool:
+        return self._state is _State.DONE
+
+    def take_traffic(self) -> CurveTraffic | None:
+        key, self._key = self._key, b""
+        return CurveTraffic(
+            key,
+            box.CLIENT_MESSAGE_NONCE,
+            box.SERVER_MESSAGE_NONCE,
+            _INITIATE_COUNTER,
+            self._recv_nonce,
+        )
+
+    def start(self, metadata: bytes) -> None:
+        self._metadata = metadata
+        self._transient_key = box.public_key(self._transient_secret)
+        self._key = box.shared_key(self._server_key, self._transient_secret)
+        nonce = box.short_nonce(box.HELLO_NONCE, _HELLO_COUNTER)
+        self._outgoing = b"".join(
+            (
+                HELLO,
+                box.VERSION,
+                bytes(72),
+                self._transient_key,
+                nonce[-8:],
+                box.seal(box.ZEROS, nonce, self._key),
+            )
+        )
+        self._state = _State.WELCOME
+
+    def next_command(self) -> bytes | None:
+        command, self._outgoing = self._outgoing, None
+        return command
+
+    def receive_command(self, body: bytes) -> bytes | None:
+        if self._state in (_State.WELCOME, _State.READY) and body.startswith(ERROR):
+            raise parse_error(body)
+        if self._state is _State.WELCOME and body.startswith(WELCOME):
+            self._receive_welcome(body)
+            return None
+        if self._state is _State.READY and body.startswith(READY):
+            return self._receive_ready(body)
+        raise unexpected(self._state.value, body)
+
+    def _receive_welcome(self, body: bytes) -> None:
+        if len(body) != box.WELCOME_SIZE:
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_WELCOME
+            raise box.malformed("WELCOME", len(body), code)
+        plain = box.unseal(body[24:], box.WELCOME_NONCE + body[8:24], self._key, "a WELCOME")
+        server_transient, cookie = plain[: box.KEY_SIZE], plain[box.KEY_SIZE :]
+        self._key = box.shared_key(server_transient, self._transient_secret)
+        vouch = self._vouch_nonce + box.seal(
+            self._transient_key + self._server_key,
+            box.VOUCH_NONCE + self._vouch_nonce,
+            box.shared_key(server_transient, self._secret_key),
+        )
+        nonce = box.short_nonce(box.INITIATE_NONCE, _INITIATE_COUNTER)
+        plain = self._public_key + vouch + self._metadata
+        self._outgoing = INITIATE + cookie + nonce[-8:] + box.seal(plain, nonce, self._key)
+        self._transient_secret = self._secret_key = b""
+        self._state = _State.READY
+
+    def _receive_ready(self, body: bytes) -> bytes:
+        if len(body) < box.READY_SIZE:
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_READY
+            raise box.malformed("READY", len(body), code)
+        nonce = box.short_nonce(box.READY_NONCE, body[6:14])
+        metadata = box.unseal(body[14:], nonce, self._key, "a READY")
+        self._recv_nonce = int.from_bytes(body[6:14], "big")
+        self._state = _State.DONE
+        return metadata
+
+
+class CurveServer:
+    """Has ZAP judge the client's long-term key, if it is asked at all.
+
+    public_key and secret_key: S and s. Random octets for this connection only: transient_secret
+    (s') and cookie_key, 32 each; welcome_nonce and cookie_nonce, 16 each.
+    """
+
+    name = box.NAME
+
+    def __init__(
+        self,
+        gate: ZapGate,
+        *,
+        public_key: bytes,
+        secret_key: bytes,
+        transient_secret: bytes,
+        cookie_key: bytes,
+        welcome_nonce: bytes,
+        cookie_nonce: bytes,
+    ) -> None:
+        self.gate = gate
+        self._public_key = public_key
+        self._secret_key = secret_key
+        self._transient_secret = transient_secret
+        self._cookie_key = cookie_key
+        self._welcome_nonce = welcome_nonce
+        self._cookie_nonce = cookie_nonce
+        self._key = b""  # of the boxes between s' and C'
+        self._recv_nonce = 0
+        self._outgoing: bytes | None = None
+        self._metadata = b""
+        self._state = _State.HELLO
+
+    @property
+    def done(self) -> bool:
+        return self._state is _State.DONE
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        return self.gate.properties
+
+    def take_traffic(self) -> CurveTraffic | None:
+        key, self._key = self._key, b""
+        return CurveTraffic(
+            key,
+            box.SERVER_MESSAGE_NONCE,
+            box.CLIENT_MESSAGE_NONCE,
+            _READY_COUNTER,
+            self._recv_nonce,
+        )
+
+    def start(self, metadata: bytes) -> None:
+        self._metadata = metadata
+
+    def next_command(self) -> bytes | None:
+        if self._state is _State.VERDICT and self.gate.passed:
+            self._state = _State.DONE
+            nonce = box.short_nonce(box.READY_NONCE, _READY_COUNTER)
+            return READY + nonce[-8:] + box.seal(self._metadata, nonce, self._key)
+        if self._state is _State.VERDICT and self.gate.refused is not None:
+            self._state = _State.REFUSED
+            self._key = b""
+            if self.gate.refused != TEMPORARY:
+                return build_error(str(self.gate.refused))
+        command, self._outgoing = self._outgoing, None
+        return command
+
+    def receive_command(self, body: bytes) -> bytes | None:
+        if self._state is _State.HELLO and body.startswith(HELLO):
+            self._receive_hello(body)
+            return None
+        if self._state is _State.INITIATE and body.startswith(INITIATE):
+            return self._receive_initiate(body)
+        raise unexpected(self._state.value, body)
+
+    def _receive_hello(self, body: bytes) -> None:
+        if len(body) != box.HELLO_SIZE or body[6:8] != box.VERSION:
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_HELLO
+            raise box.malformed("HELLO", len(body), code)
+        client_transient = body[80:112]
+        key = box.shared_key(client_transient, self._secret_key)
+        nonce = box.short_nonce(box.HELLO_NONCE, body[112:120])
+        zeros = box.unseal(body[120:], nonce, key, "a HELLO for another server key, or one")
+        if not box.same(zeros, box.ZEROS):
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_HELLO
+            raise box.malformed("HELLO", len(body), code)
+        cookie = box.seal_cookie(
+            client_transient + self._transient_secret, self._cookie_nonce, self._cookie_key
+        )
+        self._outgoing = b"".join(
+            (
+                WELCOME,
+                self._welcome_nonce,
+                box.seal(
+                    box.public_key(self._transient_secret) + cookie,
+                    box.WELCOME_NONCE + self._welcome_nonce,
+                    key,
+                ),
+            )
+        )
+        self._transient_secret = self._secret_key = b""
+        self._state = _State.INITIATE
+
+    def _receive_initiate(self, body: bytes) -> bytes:
+        if len(body) < box.INITIATE_SIZE:
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_INITIATE
+            raise box.malformed("INITIATE", len(body), code)
+        secrets = box.unseal_cookie(body[9:105], self._cookie_key)
+        client_transient, transient_secret = secrets[: box.KEY_SIZE], secrets[box.KEY_SIZE :]
+        key = box.shared_key(client_transient, transient_secret)
+        nonce = box.short_nonce(box.INITIATE_NONCE, body[105:113])
+        plain = box.unseal(body[113:], nonce, key, "an INITIATE")
+        client_key, vouch, metadata = plain[:32], plain[32:128], plain[128:]
+        vouched = box.unseal(
+            vouch[box.LONG_NONCE_SIZE :],
+            box.VOUCH_NONCE + vouch[: box.LONG_NONCE_SIZE],
+            box.shared_key(client_key, transient_secret),
+            "a vouch",
+        )
+        if not box.same(vouched, client_transient + self._public_key):
+            raise ProtocolError(
+                "peer sent a vouch for other keys", ProtocolErrorCode.ZMTP_KEY_EXCHANGE
+            )
+        self._cookie_key = b""
+        self._key = key
+        self._recv_nonce = int.from_bytes(body[105:113], "big")
+        self._state = _State.VERDICT
+        self.gate.present(self.name, [client_key])
+        return metadata
