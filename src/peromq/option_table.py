@@ -199,7 +199,7 @@ _ROWS = [
     _row(_O.PLAIN_PASSWORD, "string", "", "the PLAIN client's password", low=1, high=255),
     _row(_O.CURVE_SERVER, "int", 0, "1: the CURVE server", low=0, high=1, needs="curve"),
     _row(_O.CURVE_PUBLICKEY, "bytes", b"", "our long-term public key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
-    _row(_O.CURVE_SECRETKEY, "bytes", b"", "our long-term secret key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
+    _row(_O.CURVE_SECRETKEY, "bytes", b"", "our long-term secret key: 32 octets, or 40 of Z85", low=32, high=41, rights="w", needs="curve"),
     _row(_O.CURVE_SERVERKEY, "bytes", b"", "the server's public key: 32 octets, or 40 of Z85", low=32, high=41, needs="curve"),
     _row(_O.GSSAPI_SERVER, "int", 0, "1: the GSSAPI server", low=0, high=1, needs="gssapi"),
     _row(_O.GSSAPI_PRINCIPAL, "string", "", "our principal", low=1, high=255, needs="gssapi"),

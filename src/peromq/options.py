@@ -4,7 +4,7 @@ The attributes are for the rooms below (`sock.options.reconnect_ivl`); they have
 A test holds them to `option_table`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from .constants import Errno, SecurityMechanism, SocketOption, SocketType
 from .error import ZMQError
@@ -144,7 +144,7 @@ class Options:
     as_server: bool  # the role that goes with `mechanism`
     _socket_type: SocketType
 
-    def __init__(self, socket_type: SocketType, capabilities: frozenset[str] = frozenset()) -> None:
+    def __init__(self, socket_type: SocketType, capabilities: Container[str] = frozenset()) -> None:
         """Defaults for a socket type.
 
         capabilities: what `zmq.has` answers yes to; options that need more are refused.
@@ -206,6 +206,8 @@ class Options:
                 self.xpub_manual = int(bool(checked))
         if spec.kind == "flag":
             checked = int(bool(checked))
+        if number in _CURVE_KEYS and isinstance(checked, bytes):
+            checked = _curve_key(spec, checked)
         if spec.many:
             setattr(self, spec.attribute, (*getattr(self, spec.attribute), _kept(spec, checked)))
         elif number not in LIVE_OPTIONS:
@@ -216,9 +218,12 @@ class Options:
     def get(self, number: int) -> int | bytes:
         """The value of a readable option; ZMQError with EINVAL for any other.
 
-        Strings lose one trailing NUL, as in pyzmq.
+        Strings lose one trailing NUL, as in pyzmq. Public keys are given in Z85, where pyzmq has
+        EINVAL; a secret one is not given.
         """
         spec = self.require_readable(number)
+        if number in _CURVE_KEYS:
+            return _curve_text(getattr(self, spec.attribute))
         value: int | bytes | str = getattr(self, spec.attribute)
         if isinstance(value, str):
             return value.encode(errors="surrogateescape").removesuffix(b"\0")
@@ -322,6 +327,36 @@ def _check_network(spec: OptionSpec, value: bytes) -> None:
         raise _invalid(spec, f"must be an IP network: {error}") from None
 
 
+_CURVE_KEYS = frozenset(
+    {SocketOption.CURVE_PUBLICKEY, SocketOption.CURVE_SECRETKEY, SocketOption.CURVE_SERVERKEY}
+)
+
+
+def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
+    """The 32 octets of a key given as such or in Z85. The value is in no error's text."""
+    from .z85 import decode  # not above: `import peromq` shall be quick
+
+    if len(value) == 32:
+        return value
+    try:
+        key = decode(value.removesuffix(b"\0") if len(value) == 41 else value)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise _invalid(spec, "must be a key of 32 octets, or 40 characters of Z85")
+    return key
+
+
+def _curve_text(key: bytes) -> bytes:
+    from .z85 import encode  # not above: `import peromq` shall be quick
+
+    return encode(key)
+
+
+def _check_curve_key(spec: OptionSpec, value: bytes) -> None:
+    _curve_key(spec, value)
+
+
 def _check_metadata(spec: OptionSpec, value: bytes) -> None:
     """`X-key:value`, both not empty, the key at most 255 octets."""
     key, _, text = value.partition(b":")
@@ -332,4 +367,7 @@ def _check_metadata(spec: OptionSpec, value: bytes) -> None:
 _TEXT_CHECKS: dict[int, Callable[[OptionSpec, bytes], None]] = {
     SocketOption.TCP_ACCEPT_FILTER: _check_network,
     SocketOption.METADATA: _check_metadata,
+    SocketOption.CURVE_PUBLICKEY: _check_curve_key,
+    SocketOption.CURVE_SECRETKEY: _check_curve_key,
+    SocketOption.CURVE_SERVERKEY: _check_curve_key,
 }

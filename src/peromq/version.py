@@ -1,5 +1,6 @@
 """Whose API and behaviour we match, and what we can do."""
 
+import functools
 from importlib.machinery import PathFinder
 
 from .constants import LIBZMQ_VERSION
@@ -16,8 +17,24 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 
 __revision__ = ""
 
-CAPABILITIES = frozenset({"ipc", "plain"} | ({"tls"} if PathFinder.find_spec("_ssl") else set()))
-"""What `has` answers yes to."""
+_BUILT_IN = frozenset({"ipc", "plain"})
+_NEEDS = {"tls": "_ssl"}
+"""Capabilities that need a module which may not be there."""
+
+
+class Capabilities:
+    """What `has` answers yes to, as a container."""
+
+    def __contains__(self, capability: object) -> bool:
+        return capability in _BUILT_IN or (capability in _NEEDS and _installed(str(capability)))
+
+
+CAPABILITIES = Capabilities()
+
+
+@functools.cache
+def _installed(capability: str) -> bool:
+    return PathFinder.find_spec(_NEEDS[capability]) is not None
 
 
 def zmq_version_info() -> tuple[int, int, int]:
@@ -46,7 +63,7 @@ def peromq_version() -> str:
 
 
 def has(capability: str) -> bool:
-    """Is an optional part there? Known: ipc pgm tipc norm curve gssapi draft vmci ws wss tls.
+    """Is an optional part there? Known: ipc plain pgm tipc norm curve gssapi draft vmci ws wss tls.
 
     Unknown names are False; TypeError for bytes.
     """

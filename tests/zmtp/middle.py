@@ -20,7 +20,7 @@ from tests.zmtp.connection_pair import ConnectionPair, End
 
 SIDES = st.sampled_from(["left", "right"])
 
-machine_settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+machine_settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
 
 
 class Middle(RuleBasedStateMachine):

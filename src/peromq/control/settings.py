@@ -10,7 +10,7 @@ from ..constants import Errno, SocketType
 from ..error import ZMQError
 from ..transports import StreamOptions
 from ..zmtp import Handshake
-from .security import SecurityOptions, make_mechanism
+from .security import SecurityOptions, mechanism_maker
 
 
 class SocketOptions(StreamOptions, SecurityOptions, Protocol):
@@ -69,7 +69,7 @@ class Settings:
     """A socket's type and options as they were at one bind or connect.
 
     Raises ZMQError: ENOCOMPATPROTO for a socket that speaks no stream, ENOTSUP for a mechanism
-    that is not there.
+    that is not there, EINVAL for security options that do not go together.
     """
 
     def __init__(self, sock: Core) -> None:
@@ -77,6 +77,7 @@ class Settings:
         self.type = SocketType(self.options.type)
         if self.type is SocketType.DGRAM:
             raise ZMQError(Errno.ENOCOMPATPROTO)
+        self._make_mechanism = mechanism_maker(self.options)
         if not self.raw:
             self.handshake()  # what it does not like is better said at once
 
@@ -91,7 +92,7 @@ class Settings:
         """A handshake of this socket, not begun."""
         return Handshake(
             socket_type=self.type.name,
-            mechanism=make_mechanism(self.options),
+            mechanism=self._make_mechanism(),
             routing_id=self.options.routing_id,
             max_msg_size=self.options.maxmsgsize,
             metadata=self.options.metadata,

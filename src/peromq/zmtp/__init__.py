@@ -11,6 +11,7 @@ from .handshake import Handshake, PeerInfo
 from .mechanisms import Mechanism
 from .mechanisms.curve import CurveClient, CurveServer
 from .mechanisms.curve_box import CurveTraffic
+from .mechanisms.curve_box import public_key as curve_public_key
 from .mechanisms.null import NullMechanism
 from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
@@ -29,4 +30,5 @@ __all__ = [
     "ProtocolErrorCode",
     "ZapGate",
     "ZapNeeded",
+    "curve_public_key",
 ]
