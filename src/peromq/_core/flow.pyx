@@ -30,11 +30,29 @@ cdef void chunk_reset(Chunk* c) noexcept nogil:
     c.size = 0
 
 
+cdef enum:
+    KEPT_FREE = 1 << 24
+
+cdef atomic[int] heap_widened
+cdef atomic[void*] mapped_once
+
+
+cdef void widen_heap() noexcept nogil:
+    """glibc returns free memory at a heap's end to the kernel beyond twice the largest block that was mapped and freed so far, at first
+    128 KiB: messages of 64 KiB would each cost their page faults. So let there have been a large block, as in many programs there was.
+    """
+    heap_widened.store(1, memory_order_relaxed)
+    mapped_once.store(malloc(KEPT_FREE), memory_order_relaxed)      # through a variable, or the compiler would leave both out
+    free(mapped_once.exchange(NULL, memory_order_relaxed))
+
+
 cdef Chunk* body_new(size_t size) noexcept nogil:
     """A chunk that holds the body of one large frame, in the same allocation."""
     cdef Chunk* c
     if size > (<size_t>1 << 62):
         return NULL
+    if size and not heap_widened.load(memory_order_relaxed):
+        widen_heap()
     c = <Chunk*>malloc(sizeof(Chunk) + size)
     if c == NULL:
         return NULL

@@ -14,13 +14,16 @@ from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_C
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
 from peromq._core.requeue cimport flow_keep_last
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait,
-                                 iovec, msghdr, now_ns, quickack, pthread_mutex_lock, pthread_mutex_trylock,
+                                 iovec, msghdr, now_ns, quickack, rcv_low_water, pthread_mutex_lock, pthread_mutex_trylock,
                                  pthread_mutex_unlock, sys_recv, sys_recvmsg)
 from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
 
 cdef enum:
     FIRST_BODY = 1 << 20                 # a large body's memory grows with what arrives: a size alone costs nothing
     SCRATCH = 4096
+    BULK = 1 << 17                       # so much of a body to come is waited for in the kernel, up to ...
+    LOW_WATER = 1 << 20                  # ... so much at a time, if it comes within ...
+    PATIENCE_NS = 5000000
     PROTOCOL_ERROR = 0x10000000          # ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED
     MALFORMED_COMMAND = 0x10000011       # ZMQ_PROTOCOL_ERROR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED
 
@@ -301,6 +304,37 @@ cdef void watch(Conn* c, bint on) noexcept nogil:
         conn_fail(c, errno)             # out of memory or of watches: better no connection than a deaf one
 
 
+cdef inline bint streaming(Conn* c) noexcept nogil:
+    """Is so much of a large body to come that it is better to sleep until a good part of it is there?
+
+    Fewer wake-ups, and the reader does not hold the socket while the sender's octets arrive. Only in a row of messages: a single one is
+    here sooner if it is copied while it arrives. Not with heartbeats, which need to hear of every octet, nor from peers that have shown
+    to take their time (a small SNDBUF lets them wait for acknowledgements).
+    """
+    return (c.in_a_row and c.body != NULL and c.body.size - c.body_got >= BULK and not c.unhurried
+            and not c.hb_ivl and not c.ttl_until.load(memory_order_relaxed))
+
+
+cdef void set_low_water(Conn* c) noexcept nogil:
+    """Never more than what is missing of the body, or the connection would fall silent."""
+    cdef size_t want = 0
+    if streaming(c):
+        want = c.body.size - c.body_got
+        if 0 < c.low_water <= want:
+            return
+        want = min(want, <size_t>LOW_WATER)
+    if want != c.low_water:
+        c.low_water = want
+        rcv_low_water(c.fd, max(<int>want, 1))
+
+
+cdef void judge_pace(Conn* c, size_t got, int64_t now) noexcept nogil:
+    """Octets came. If they kept us waiting for long, do without the low-water mark for a while, longer each time."""
+    if c.low_water and got < c.low_water + BULK and now - c.last_in.load(memory_order_relaxed) > PATIENCE_NS:
+        c.waits = min(c.waits + 1, <uint32_t>10)
+        c.unhurried = 16 << (2 * c.waits)
+
+
 cdef int read_body(Conn* c, bint* news) noexcept nogil:
     """One system call towards the large body; 1 progress, 0 would block, else fails the connection."""
     cdef uint8_t scratch[SCRATCH]
@@ -308,6 +342,7 @@ cdef int read_body(Conn* c, bint* news) noexcept nogil:
     cdef msghdr m
     cdef ssize_t r
     cdef size_t want
+    cdef int64_t now
     if c.body_got == c.body_cap and c.body_cap < c.body.size:
         if grow_body(c, c.body_cap + 1) < 0:
             conn_fail(c, PROTOCOL_ERROR)
@@ -323,7 +358,9 @@ cdef int read_body(Conn* c, bint* news) noexcept nogil:
     r = sys_recvmsg(c.fd, &m, MSG_DONTWAIT)
     if r <= 0:
         return read_ended(c, r)
-    c.last_in.store(now_ns(), memory_order_relaxed)
+    now = now_ns()
+    judge_pace(c, r, now)
+    c.last_in.store(now, memory_order_relaxed)
     c.group.bulk.store(1, memory_order_relaxed)
     if <size_t>r <= want:
         c.body_got += r
@@ -333,6 +370,9 @@ cdef int read_body(Conn* c, bint* news) noexcept nogil:
     else:
         r -= want
         c.body_got = c.body.size
+    c.in_a_row = r > 0
+    if c.unhurried:
+        c.unhurried -= 1
     if finish_body(c, scratch, r, news) < 0:
         conn_fail(c, PROTOCOL_ERROR)
         return FAILED
@@ -417,10 +457,10 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
             rc = read_body(c, &news)
         else:
             rc = read_chunk(c, &news)
-        if rc != 1 or c.paused.load(memory_order_relaxed):
+        if rc != 1 or c.paused.load(memory_order_relaxed) or (news if c.body == NULL else streaming(c)):
             break
-        if c.body == NULL and news:
-            break
+    if c.low_water or c.body != NULL:
+        set_low_water(c)
     if c.paused.load(memory_order_relaxed):
         watch(c, False)
     if news:
@@ -430,11 +470,16 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
         quickack(c.fd)
     if rc < 0:
         return rc
-    return 1 if news else 0
+    if news:
+        return 1
+    return STREAMING if c.low_water else 0
 
 
 cdef int conn_read(Conn* c) noexcept nogil:
-    """Read what is there (bounded), publish whole messages. 1: something new for the application, 0: nothing, <0: failed."""
+    """Read what is there (bounded), publish whole messages.
+
+    1: something new for the application, 0: nothing, STREAMING: nor soon, <0: failed.
+    """
     cdef int rc
     if pthread_mutex_trylock(&c.rlock) != 0:
         return OK                       # somebody is reading it right now

@@ -39,8 +39,12 @@ cdef extern from *:
         setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);   /* not a TCP socket: no effect */
     #endif
     }
+    static inline void peromq_low_water(int fd, int octets) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &octets, sizeof octets);   /* where poll pays no heed to it: no effect */
+    }
     """
     void quickack "peromq_quickack"(int) nogil
+    void rcv_low_water "peromq_low_water"(int, int) nogil
 
 cdef extern from "<sys/epoll.h>" nogil:
     ctypedef union epoll_data_t:

@@ -129,6 +129,10 @@ cdef struct Conn:
     size_t body_got           # rd
     int after_body            # rd: large bodies are coming: read just a header's worth before the next
     size_t body_cap           # rd: allocated so far
+    int in_a_row              # rd: the last large body had the next message right behind it
+    size_t low_water          # rd: SO_RCVLOWAT, or 0 as long as it is 1
+    uint32_t unhurried        # rd: for so many large bodies SO_RCVLOWAT stays as it is
+    uint32_t waits            # rd: how often it kept us waiting
     atomic[int] paused        # shared: the reader stopped at the high-water mark
     int watched               # rd: registered in the group's epoll
     int check                 # rd: framing check of REQ: 0 none, 1 expects delimiter, 2 after id, 3 body

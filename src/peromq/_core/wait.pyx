@@ -9,7 +9,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.iothread cimport lease_drop, lease_held, lease_return, lease_take
 from peromq._core.notify cimport conn_unref
-from peromq._core.reader cimport conn_read, group_read
+from peromq._core.reader cimport STREAMING, conn_read, group_read
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, POLLIN, cpu_pause, drain_fd, eventfd, now_ns, ppoll,
                                  pthread_mutex_lock, pthread_mutex_unlock, sys_close, timespec)
 from peromq._core.types cimport Conn, Engine, Group, Waiter, WaitLink
@@ -107,7 +107,7 @@ cdef int spin(Sock* s, Group* g, uint64_t seen, int64_t until) noexcept nogil:
         if rc == 1 or s.wakes.load(memory_order_seq_cst) != seen:
             got = 1
             break
-        if rc < 0 or now_ns() >= until:
+        if rc < 0 or rc == STREAMING or now_ns() >= until:
             break
         for _ in range(8):
             cpu_pause()
