@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from .inproc import InprocRegistry
 from .option_table import CONTEXT_OPTIONS, INT_MAX, INT_MIN
 from .shadow import no_such, numbers
 from .socket_state import SocketState
+from .zap_door import ContextZapDoor
 
 if TYPE_CHECKING:
     from .control import Control
@@ -116,7 +118,7 @@ class ContextState:
                         Errno.EMTHREAD,
                         f"No thread available (IO_THREADS is 0, {endpoint} needs one)",
                     )
-                self.control = Control(engine)
+                self.control = Control(engine, functools.partial(ContextZapDoor, self))
             return self.control
 
     # -- sockets
@@ -184,10 +186,10 @@ class ContextState:
 
     def _stop(self) -> None:
         self.inproc.clear()
-        for socket in list(self._internal):
-            socket.close()
         if self.control is not None:
             self.control.stop()
+        for socket in list(self._internal):
+            socket.close()
         if self._engine is not None:
             self._engine.stop()
 

@@ -30,7 +30,8 @@ class InprocLinks:
 
     def __init__(self) -> None:
         self.connected: dict[str, list[int]] = {}  # by name
-        self.accepted: list[int] = []
+        self.accepted: set[int] = set()
+        self.private: dict[int, SocketState] = {}  # the binders of pipes made by `join`
 
 
 class _Waiting:
@@ -62,7 +63,32 @@ class InprocRegistry:
             for waiting in self._waiting.pop(name, []):
                 token = next(self._tokens)
                 core.inproc_adopt(waiting.far_end, token)
-                socket.inproc.accepted.append(token)
+                socket.inproc.accepted.add(token)
+
+    def find(self, name: str) -> SocketState | None:
+        """Who is bound to the name now."""
+        return self._bound.get(name)
+
+    def join(self, binder: SocketState, socket: SocketState, peer_id: bytes) -> int:
+        """A pipe to who is bound now, for `part` alone to close; its token.
+
+        peer_id: a ROUTER's name for it.
+        """
+        with self._lock:
+            token = next(self._tokens)
+            socket.open_core().inproc_connect(binder.open_core(), token, peer_id)
+            binder.inproc.accepted.add(token)
+            socket.inproc.private[token] = binder
+            return token
+
+    def part(self, socket: SocketState, token: int) -> None:
+        """Drop a pipe made by `join`, and what is in it."""
+        with self._lock:
+            binder = socket.inproc.private.pop(token, None)
+            if binder is not None:
+                binder.inproc.accepted.discard(token)
+            if socket.core is not None:
+                socket.core.abort_pipe(token)
 
     def unbind(self, name: str, socket: SocketState) -> None:
         """Take the name away; peers stay. ENOENT if the socket does not have it."""
@@ -87,7 +113,7 @@ class InprocRegistry:
                 self._waiting.setdefault(name, []).append(_Waiting(token, far_end))
             else:
                 core.inproc_connect(binder.open_core(), token, peer_id)
-                binder.inproc.accepted.append(token)
+                binder.inproc.accepted.add(token)
             socket.inproc.connected.setdefault(name, []).append(token)
             return binder
 
@@ -111,7 +137,7 @@ class InprocRegistry:
             self._expire()
             for name in [name for name, binder in self._bound.items() if binder is socket]:
                 del self._bound[name]
-            tokens = list(socket.inproc.accepted)
+            tokens = [*socket.inproc.accepted, *socket.inproc.private]
             for name, connected in socket.inproc.connected.items():
                 tokens += connected
                 if linger == 0:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from peromq.constants import Errno, Event, SocketType
-from peromq.control.zap import ZapAsker, ZapRequest
-from peromq.zmtp import ProtocolError, ProtocolErrorCode
+from peromq.control.zap import ZapAsker
+from peromq.zmtp import ProtocolError, ProtocolErrorCode, ZapRequest
 from tests.control.fakes import TIMEOUT, FakeSocket, Plane
 from tests.control.wire import dial
 from tests.raw_zmtp import greeting, ready
@@ -28,6 +28,9 @@ class Handler:
     def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None]:
         self._asked.put((request, asker))
         return lambda: self.cancelled.put(asker)
+
+    def close(self) -> None:
+        pass
 
     def next(self) -> tuple[ZapRequest, ZapAsker]:
         return self._asked.get(timeout=TIMEOUT)

@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from ..constants import Errno, Event, SocketType
@@ -17,6 +18,7 @@ from .listener import Listener
 from .loop import READ
 from .record import SocketRecord
 from .settings import Core, Settings
+from .zap import ZapDoor
 
 _EV_DISCONNECTED = 1  # as in _core.handles
 _EV_FLUSHED = 2
@@ -44,9 +46,10 @@ class Control:
     sockets are closed ones (ENOTSOCK), and closing does nothing.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, open_zap_door: Callable[[], ZapDoor] | None = None) -> None:
+        """open_zap_door: how to reach the context's ZAP handler; without it there is none."""
         self._engine = engine
-        self._hub = Hub()
+        self._hub = Hub(open_zap_door)
         self._records: dict[int, SocketRecord] = {}
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -229,6 +232,7 @@ class Control:
             self._changed.notify_all()
 
     def _release_all(self) -> None:
+        self._hub.zap.close()
         for record in list(self._records.values()):
             record.release()
         with self._changed:

@@ -13,7 +13,7 @@ from .endwatch import EndWatch
 from .loop import Loop
 from .relay import Relay
 from .resolver import Resolver
-from .zap import NoHandler, Zap
+from .zap import NoHandler, Zap, ZapClient, ZapDoor
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Hub:
     """The loop, its helpers, and the table that finds a peer by the data plane's token."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_zap_door: Callable[[], ZapDoor] | None = None) -> None:
         self.loop = Loop("peromq/control")
         self.ends = EndWatch(self.loop)
         self.resolver = Resolver()
         self.random = Random()
         self.zap: Zap = NoHandler(self.loop)
+        if open_zap_door is not None:
+            self.zap = ZapClient(self.loop, open_zap_door)
         self.peers: dict[int, Peer] = {}
         self._tokens = itertools.count(1)
         self._relays: set[Relay] = set()

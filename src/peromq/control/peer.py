@@ -10,13 +10,12 @@ from collections.abc import Callable
 
 from ..constants import Event
 from ..transports import Transform, Transport
-from ..zmtp import PeerInfo, ZapNeeded
+from ..zmtp import PeerInfo, ZapNeeded, ZapRequest
 from .loop import Timer, log
 from .record import SocketRecord
 from .relay import Relay
 from .session import Failure, Session
 from .settings import Settings
-from .zap import ZapRequest
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
 

@@ -123,6 +123,10 @@ class Session:
         self._release()
         self.connection.close()
 
+    def fail(self) -> None:
+        """A call to us raised."""
+        self._owner.fail()
+
     def after_fork(self) -> None:
         """In a forked child: close its copy of the connection, without a word to the peer."""
         self.connection.close()

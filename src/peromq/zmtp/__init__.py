@@ -15,6 +15,8 @@ from .mechanisms.curve_box import public_key as curve_public_key
 from .mechanisms.null import NullMechanism
 from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
+from .zap_frames import ZapReply, ZapRequest
+from .zap_frames import parse_reply as parse_zap_reply
 
 __all__ = [
     "CurveClient",
@@ -30,5 +32,8 @@ __all__ = [
     "ProtocolErrorCode",
     "ZapGate",
     "ZapNeeded",
+    "ZapReply",
+    "ZapRequest",
     "curve_public_key",
+    "parse_zap_reply",
 ]
