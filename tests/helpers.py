@@ -67,6 +67,28 @@ def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT, what: str
     return value
 
 
+def together(*works: Callable[[], Any]) -> None:
+    """Call all of them at once, each in a thread; the first error of any is ours."""
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> None:
+        try:
+            barrier.wait(TIMEOUT)
+            work()
+        except BaseException as problem:
+            errors.append(problem)
+
+    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(4 * TIMEOUT)
+        assert not thread.is_alive(), "a thread hangs"
+    if errors:
+        raise errors[0]
+
+
 # -- sockets and endpoints
 
 

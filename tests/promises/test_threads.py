@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.helpers import (
     last_endpoint,
     numbered,
     readable,
+    together,
     writable,
     zmq,
 )
@@ -29,24 +31,7 @@ EACH = 1000
 
 def in_threads(work: Callable[[int], None], count: int = THREADS) -> None:
     """Run `work(0) … work(count - 1)` at the same time; the first error of any is ours."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(count)
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait(10)
-            work(number)
-        except BaseException as problem:
-            errors.append(problem)
-
-    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(40)
-        assert not thread.is_alive(), "a thread hangs"
-    if errors:
-        raise errors[0]
+    together(*(partial(work, number) for number in range(count)))
 
 
 def tell_end(push: Any, count: int = THREADS) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import AGAINST_LIBZMQ, TRANSPORTS, last_endpoint
+from tests.helpers import AGAINST_LIBZMQ, TRANSPORTS, last_endpoint, together
 
 pytestmark = pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq aborts: its sockets are not shared")
 
@@ -25,26 +25,6 @@ def busy_switching() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
-
-
-def together(*works: Any) -> None:
-    """Call all of them at once, each in a thread; the first error of any is ours."""
-    errors: list[BaseException] = []
-
-    def run(work: Any) -> None:
-        try:
-            work()
-        except BaseException as problem:
-            errors.append(problem)
-
-    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(40)
-        assert not thread.is_alive(), "a thread hangs"
-    if errors:
-        raise errors[0]
 
 
 def parts_of(source: int, number: int) -> list[Any]:
