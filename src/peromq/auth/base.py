@@ -5,13 +5,16 @@ from __future__ import annotations
 import hmac
 import logging
 import os
-from collections.abc import Awaitable
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable
+from hashlib import sha256
+from typing import Any
 
 import peromq as zmq
 from peromq import z85
 
 from .certs import load_certificates
+from .keys import KeyDirectory
+from .request import Request, Verdict, verdict_of
 
 CURVE_ALLOW_ANY = "*"
 """As `location` of `configure_curve`: any key will do."""
@@ -22,16 +25,12 @@ ENDPOINT = "inproc://zeromq.zap.01"
 _CURVE_KEY_LENGTH = 32
 
 
-class _Verdict(NamedTuple):
-    """A ZAP status code, why, and who it is."""
-
-    code: bytes
-    text: bytes
-    user_id: str = "anonymous"
+Answer = bool | str | Verdict | None
+"""Of a callback: yes, no, yes and who it is, or everything."""
 
 
-def _denied(reason: bytes) -> _Verdict:
-    return _Verdict(b"400", reason)
+def _denied(reason: str) -> Verdict:
+    return Verdict(400, reason)
 
 
 class Authenticator:
@@ -69,6 +68,8 @@ class Authenticator:
         self._denied: set[str] = set()
         self.passwords = {}  # by domain: by user name
         self.certs = {}  # by domain: by public key, in Z85
+        self._directories: dict[str, KeyDirectory] = {}
+        self._callbacks: dict[str, Callable[[Request], Answer | Awaitable[Answer]]] = {}
         self.log = log or logging.getLogger("zmq.auth")
 
     def start(self) -> None:
@@ -125,10 +126,58 @@ class Authenticator:
         self.allow_any = location == CURVE_ALLOW_ANY
         if self.allow_any:
             return
+        self._directories.pop(domain, None)
         try:
             self.certs[domain] = load_certificates(location)
         except Exception as error:
             self.log.error("Failed to load CURVE certs from %s: %s", location, error)
+
+    def configure_curve_directory(
+        self, domain: str = "*", location: str | os.PathLike[str] = "."
+    ) -> None:
+        """CURVE: as `configure_curve`, but keys come and go with their files (our addition).
+
+        The directory is looked at for every client. Who is connected stays connected.
+        """
+        self.allow_any = False
+        directory = KeyDirectory(location, self.log)
+        directory.keys()  # what is wrong with it is better logged now
+        self._directories[domain] = directory
+
+    def configure_curve_keys(self, domain: str = "*", keys: Iterable[bytes | str] = ()) -> None:
+        """CURVE: these public keys, in Z85, are welcome in a ZAP domain, no others (our addition).
+
+        They replace those of an earlier call at once and together; who is connected stays
+        connected. ValueError for what is no key.
+        """
+        known = [key.encode() if isinstance(key, str) else bytes(key) for key in keys]
+        if any(len(z85.decode(key)) != _CURVE_KEY_LENGTH for key in known):
+            raise ValueError("a CURVE key has 40 characters")
+        self.allow_any = False
+        self._directories.pop(domain, None)
+        self.certs[domain] = dict.fromkeys(known, True)
+
+    def configure_callback(
+        self,
+        callback: Callable[[Request], Answer | Awaitable[Answer]] | None,
+        domain: str = "*",
+    ) -> None:
+        """Ask `callback` about every client of a ZAP domain, whatever the mechanism (our addition).
+
+        "*" is for all domains that have no callback of their own. `allow` and `deny` come first,
+        the rules for PLAIN and CURVE are not asked. The callback gets a Request, and answers True,
+        False, a user id (yes), or a Verdict. What it raises is logged, and the client refused with
+        500. None takes a callback away.
+
+        It runs in the thread that serves `zap_socket`: that of the event loop with
+        AsyncioAuthenticator, a thread of the authenticator's own with ThreadAuthenticator. It may
+        be a coroutine function. Clients are decided on one after another: while it takes its time,
+        the next ones wait, each for HANDSHAKE_IVL at the longest.
+        """
+        if callback is None:
+            self._callbacks.pop(domain, None)
+        else:
+            self._callbacks[domain] = callback
 
     def configure_curve_callback(self, domain: str = "*", credentials_provider: Any = None) -> None:
         """CURVE: ask `credentials_provider.callback(domain, key)` whether a key is welcome.
@@ -159,41 +208,51 @@ class Authenticator:
         except Exception:
             # an answer it must be: without one the REP would answer nobody any more
             self.log.exception("Error in ZAP authentication")
-            verdict = _Verdict(b"500", b"Internal error")
-        self._send_zap_reply(request_id, *verdict)
+            verdict = Verdict(500, "Internal error")
+        self._send_zap_reply(
+            request_id,
+            b"%d" % verdict.code,
+            verdict.text.encode(self.encoding, "replace"),
+            verdict.user_id,
+            verdict.encoded_metadata(),
+        )
 
-    async def _judge(self, msg: list[bytes]) -> _Verdict:
+    async def _judge(self, msg: list[bytes]) -> Verdict:
         if len(msg) < 6:
             self.log.error("Invalid ZAP message, not enough frames: %r", msg)
-            return _denied(b"Not enough frames")
+            return _denied("Not enough frames")
         version, request_id, raw_domain, raw_address, identity, mechanism, *credentials = msg
         domain, address = self._text(raw_domain), self._text(raw_address)
         if version != VERSION:
             self.log.error("Invalid ZAP version: %r", version)
-            return _denied(b"Invalid version")
+            return _denied("Invalid version")
         self.log.debug(
             "ZAP request %r: domain=%r address=%r identity=%r mechanism=%r",
             *(request_id, domain, address, identity, mechanism),
         )
         if self._allowed and address not in self._allowed:
-            verdict = _denied(b"Address not allowed")
+            verdict = _denied("Address not allowed")
         elif address in self._denied:
-            verdict = _denied(b"Address denied")
+            verdict = _denied("Address denied")
+        elif (callback := self._callbacks.get(domain) or self._callbacks.get("*")) is not None:
+            request = Request(domain, address, identity, self._text(mechanism), tuple(credentials))
+            answer = callback(request)
+            verdict = verdict_of(await answer if isinstance(answer, Awaitable) else answer)
         else:
             verdict = await self._judge_mechanism(mechanism, domain, credentials)
         self.log.debug(
             "%s (%s) address=%s domain=%s: %s",
-            "ALLOWED" if verdict.code == b"200" else "DENIED",
-            *(self._text(mechanism), address, domain, self._text(verdict.text)),
+            "ALLOWED" if verdict.code == 200 else "DENIED",
+            *(self._text(mechanism), address, domain, verdict.text),
         )
         return verdict
 
     async def _judge_mechanism(
         self, mechanism: bytes, domain: str, credentials: list[bytes]
-    ) -> _Verdict:
+    ) -> Verdict:
         match mechanism, credentials:
             case b"NULL", _:
-                return _Verdict(b"200", b"OK")
+                return self._welcome("anonymous")
             case b"PLAIN", [username, password]:
                 return self._judge_plain(domain, self._text(username), self._text(password))
             case b"CURVE", [key] if len(key) == _CURVE_KEY_LENGTH:
@@ -203,41 +262,45 @@ class Authenticator:
                 return self._welcome(principal.decode("utf-8"))
             case ((b"PLAIN" | b"CURVE" | b"GSSAPI"), _):
                 self.log.error("Invalid %s credentials", self._text(mechanism))
-                return _denied(b"Invalid credentials")
-        return _denied(b"NO ACCESS")
+                return _denied("Invalid credentials")
+        return _denied("NO ACCESS")
 
-    def _welcome(self, user_id: str) -> _Verdict:
-        return _Verdict(b"200", b"OK", user_id)
+    def _welcome(self, user_id: str) -> Verdict:
+        return Verdict(200, "OK", user_id)
 
-    def _judge_plain(self, domain: str, username: str, password: str) -> _Verdict:
+    def _judge_plain(self, domain: str, username: str, password: str) -> Verdict:
         if not self.passwords:
-            return _denied(b"No passwords defined")
+            return _denied("No passwords defined")
         users = self.passwords.get(domain or "*")
         if users is None:
-            return _denied(b"Invalid domain")
+            return _denied("Invalid domain")
+        # how long it takes tells neither who is known nor how much, or how long, a password is
+        known, given = users.get(username, "").encode(), password.encode()
+        right = hmac.compare_digest(sha256(known).digest(), sha256(given).digest())
         if username not in users:
-            return _denied(b"Invalid username")
-        # how long it takes does not tell how much of it is right
-        if not hmac.compare_digest(users[username].encode(), password.encode()):
-            return _denied(b"Invalid password")
+            return _denied("Invalid username")
+        if not right:
+            return _denied("Invalid password")
         return self._welcome(username)
 
-    async def _reason_against_key(self, domain: str, key: bytes) -> bytes:
+    async def _reason_against_key(self, domain: str, key: bytes) -> str:
         """Why a CURVE key is not welcome; empty if it is."""
         if self.allow_any:
-            return b""
+            return ""
         text = z85.encode(key)
         if self.credentials_providers:
             if domain not in self.credentials_providers:
-                return b"Unknown domain"
+                return "Unknown domain"
             known = self.credentials_providers[domain].callback(domain, text)
             if isinstance(known, Awaitable):
                 known = await known
+        elif domain in self._directories:
+            known = text in self._directories[domain]
         elif domain not in self.certs:
-            return b"Unknown domain"
+            return "Unknown domain"
         else:
             known = self.certs[domain].get(text)
-        return b"" if known else b"Unknown key"
+        return "" if known else "Unknown key"
 
     def _text(self, raw: bytes) -> str:
         return raw.decode(self.encoding, "replace")
@@ -248,9 +311,12 @@ class Authenticator:
         status_code: bytes,
         status_text: bytes,
         user_id: str = "anonymous",
+        metadata: bytes = b"",
     ) -> None:
         raw_id = user_id.encode(self.encoding, "replace") if status_code == b"200" else b""
-        self.zap_socket.send_multipart([VERSION, request_id, status_code, status_text, raw_id, b""])
+        self.zap_socket.send_multipart(
+            [VERSION, request_id, status_code, status_text, raw_id, metadata]
+        )
 
 
 __all__ = ["CURVE_ALLOW_ANY", "Authenticator"]
