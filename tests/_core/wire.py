@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 from peromq._core._window_wire import WireWindow
+from peromq._core.handles_codec import Codec
 from tests.oracle import zmtp
 
 Seen = tuple[bytes, bool, bool]  # body, more, command
@@ -18,13 +19,22 @@ UNLIMITED = 2**63 - 1
 class Wire:
     """A WireWindow and the far end of its connection."""
 
-    def __init__(self, socket_type: int = PULL, *, leftover: bytes = b"", **options: Any) -> None:
+    def __init__(
+        self,
+        socket_type: int = PULL,
+        *,
+        leftover: bytes = b"",
+        codec: Codec | None = None,
+        **options: Any,
+    ) -> None:
         self.window = WireWindow(socket_type, **options)
         self.peer: socket.socket
         self.fd = -1
-        self.connect(leftover)
+        self.connect(leftover, codec=codec)
 
-    def connect(self, leftover: bytes = b"", buffer: int = 0) -> None:
+    def connect(
+        self, leftover: bytes = b"", buffer: int = 0, codec: Codec | None = None
+    ) -> None:
         """A new connection; `buffer`: of about so many octets in the kernel."""
         near, self.peer = socket.socketpair()
         for end in (near, self.peer):
@@ -32,7 +42,7 @@ class Wire:
             if buffer:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         self.fd = near.detach()
-        self.window.attach(self.fd, leftover)
+        self.window.attach(self.fd, leftover, codec)
 
     def close(self) -> None:
         self.peer.close()

@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 
 from peromq._core.conn cimport conn_teardown
 from peromq._core.flow cimport F_COMMAND, F_MORE, Chunk, FrameRef, flow_credit_due, flow_next
+from peromq._core.handles_codec cimport CCodec, Codec, inside
 from peromq._core.handles_frame cimport drain_releases
 from peromq._core.iothread cimport io_free, io_stop
 from peromq._core.notify cimport conn_fail, conn_unref, sock_unref
@@ -94,13 +95,16 @@ cdef class WireWindow:
             raise ValueError("no connection")
         return p.conn
 
-    def attach(self, int fd, bytes leftover=b""):
-        """A new connection; owns fd, which must not block."""
+    def attach(self, int fd, bytes leftover=b"", Codec codec=None):
+        """A new connection; owns fd, which must not block, and the codec."""
+        cdef CCodec* k = inside(codec)
         pthread_mutex_lock(&self.s.lock)
-        rc = sock_attach(self.s, self.pipe(), fd, <const uint8_t*>PyBytes_AS_STRING(leftover), PyBytes_GET_SIZE(leftover), 0)
+        rc = sock_attach(self.s, self.pipe(), fd, <const uint8_t*>PyBytes_AS_STRING(leftover), PyBytes_GET_SIZE(leftover), 0, k)
         pthread_mutex_unlock(&self.s.lock)
         if rc:
             raise OSError(rc, "attach")
+        if k != NULL:
+            codec.k = NULL
         take_dirty(&self.e.io[0])
 
     def read(self):

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from typing_extensions import Buffer
 
+from peromq._core.handles_codec import Codec
 from peromq.tracker import MessageTracker
 
 EV_DISCONNECTED: int
@@ -82,6 +83,7 @@ class SocketCore:
         bound: bool,
         properties: dict[str, str],
         thread: int = -1,
+        codec: Codec | None = None,
     ) -> int: ...
     def detach(self, token: int) -> None: ...
     def close_pipe(self, token: int) -> None: ...

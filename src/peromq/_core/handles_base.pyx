@@ -11,6 +11,7 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from peromq._core.flow cimport Chunk, chunk_unref, pin_new
+from peromq._core.handles_codec cimport CCodec, Codec, inside
 from peromq._core.handles_frame cimport drain_releases, make_error
 from peromq._core.inproc cimport pair_adopt, pair_named, pair_new, pair_orphan
 from peromq._core.iothread cimport io_free, io_start, io_stop
@@ -259,14 +260,15 @@ cdef class CoreHandle:
         pthread_mutex_unlock(&self.s.lock)
 
     def attach(self, int64_t token, int fd, bytes leftover, *, bytes routing_id, str peer_type, int minor, bint bound,
-               dict properties, int thread=-1):
-        """A handshake is done. 0 (fd is ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed."""
+               dict properties, int thread=-1, Codec codec=None):
+        """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed."""
         cdef Sock* s = self.s
         cdef Pipe* p
         cdef Chunk* pin
         cdef int rc = 0
         cdef bint fresh = False
         cdef size_t n = PyBytes_GET_SIZE(leftover)
+        cdef CCodec* k = inside(codec)
         pthread_mutex_lock(&s.lock)
         sock_process(s)
         p = sock_find(s, token)
@@ -292,7 +294,9 @@ cdef class CoreHandle:
                 if p.properties != NULL:
                     chunk_unref(p.properties)
                 p.properties = pin
-            rc = sock_attach(s, p, fd, <const uint8_t*>PyBytes_AS_STRING(leftover), n, thread)
+            rc = sock_attach(s, p, fd, <const uint8_t*>PyBytes_AS_STRING(leftover), n, thread, k)
+            if rc == 0 and k != NULL:
+                codec.k = NULL
         if rc != 0 and fresh:
             if p.listed:
                 sock_drop_pipe(s, p)

@@ -350,6 +350,8 @@ cdef void group_free(Group* g) noexcept nogil:
     sys_close(g.epfd)
     pthread_mutex_destroy(&g.lock)
     del g.conns
+    free(g.wire_in.load(memory_order_relaxed))
+    free(g.wire_out.load(memory_order_relaxed))
     free(g)
 
 

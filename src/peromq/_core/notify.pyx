@@ -5,6 +5,7 @@
 from libc.stdlib cimport free
 from libcpp.atomic cimport memory_order_seq_cst
 
+from peromq._core.coded_out cimport codec_free
 from peromq._core.flow cimport chunk_unref, flow_unref
 from peromq._core.iothread cimport group_drop
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
@@ -121,6 +122,8 @@ cdef void conn_unref(Conn* c) noexcept nogil:
         sys_close(c.fd)
     if c.body != NULL:
         chunk_unref(c.body)
+    if c.codec != NULL:
+        codec_free(c.codec)
     c.io.load.fetch_sub(1)
     pthread_mutex_destroy(&c.rlock)
     pthread_mutex_destroy(&c.wlock)

@@ -9,6 +9,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
+from peromq._core.coded_in cimport coded_feed, coded_read, coded_resume
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref,
                                 flow_grow, flow_link_body, flow_publish, get_size8, put_header)
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
@@ -19,8 +20,6 @@ from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONT
 from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
 
 cdef enum:
-    FIRST_BODY = 1 << 20                 # a large body's memory grows with what arrives: a size alone costs nothing
-    SCRATCH = 4096
     BULK = 1 << 17                       # so much of a body to come is waited for in the kernel, up to ...
     LOW_WATER = 1 << 20                  # ... so much at a time, if it comes within ...
     PATIENCE_NS = 5000000
@@ -285,6 +284,15 @@ cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcep
     return 0
 
 
+cdef int body_done(Conn* c, uint8_t flags, bint* news) noexcept nogil:
+    """A codec found a large body good. Nothing before it is left to be scanned."""
+    c.body.flags = flags
+    if (not flags & F_COMMAND and c.check and check_frame(c, flags, c.body.size) < 0) or finish_body(c, c.body.data, 0, news) < 0:
+        conn_fail(c, PROTOCOL_ERROR)
+        return FAILED
+    return 1
+
+
 cdef inline void tell_consumer(Conn* c) noexcept nogil:
     if c.newest_only:
         flow_keep_last(c.inq)
@@ -452,8 +460,14 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
                 tell_consumer(c)
             return OK
         watch(c, True)
+        if c.codec != NULL:
+            rc = coded_resume(c, &news)
+            if rc < 0 or c.paused.load(memory_order_relaxed):
+                calls = 0
     for _ in range(calls):
-        if c.body != NULL:
+        if c.codec != NULL:
+            rc = coded_read(c, &news)
+        elif c.body != NULL:
             rc = read_body(c, &news)
         else:
             rc = read_chunk(c, &news)
@@ -503,7 +517,9 @@ cdef int conn_feed(Conn* c, const uint8_t* data, size_t n) noexcept nogil:
     cdef Chunk* t
     cdef int rc = OK
     pthread_mutex_lock(&c.rlock)
-    if n:
+    if n and c.codec != NULL:
+        rc = coded_feed(c, data, n, &news)
+    elif n:
         t = flow_grow(c.inq, n + 64)
         if t == NULL:
             conn_fail(c, PROTOCOL_ERROR)

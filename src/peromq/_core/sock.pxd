@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t
 from libcpp.atomic cimport memory_order_acquire
+from peromq._core.codec cimport Codec
 from peromq._core.types cimport S_TERM, Chunk, Engine, Pipe, Sock
 
 cdef enum:
@@ -11,7 +12,7 @@ cdef Pipe* pipe_blank(Sock* s, int64_t token) noexcept nogil
 cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef void sock_process(Sock* s) noexcept nogil
-cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread) noexcept nogil
+cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread, Codec* codec) noexcept nogil
 cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil
 cdef void pipe_abort(Sock* s, Pipe* p) noexcept nogil
 cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil

@@ -8,6 +8,7 @@ from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
+from peromq._core.coded_out cimport codec_attach
 from peromq._core.conn cimport conn_new
 from peromq._core.flow cimport Flow, flow_credit, flow_front, flow_full, flow_new, flow_rollback
 from peromq._core.iothread cimport group_drop, group_for
@@ -181,8 +182,8 @@ cdef IoThread* least_loaded(Engine* e, int thread) noexcept nogil:
     return best
 
 
-cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread) noexcept nogil:
-    """The handshake is done: fd starts to carry p's flows. 0 or errno; owns fd on 0."""
+cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, int thread, Codec* codec) noexcept nogil:
+    """The handshake is done: fd starts to carry p's flows. 0 or errno; owns fd and codec on 0."""
     cdef Group* g = group_for(s, least_loaded(s.engine, thread))
     cdef Conn* c
     if g == NULL:
@@ -192,6 +193,8 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
     if c == NULL:
         return 12                                   # ENOMEM
     quickack(fd)            # the handshake looked interactive to the kernel; what follows may be one-way
+    if codec != NULL:
+        codec_attach(c, codec)
     p.conn = c
     c.flush_then_close = p.closing
     pthread_mutex_lock(&g.lock)

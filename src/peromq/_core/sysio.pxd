@@ -24,6 +24,7 @@ cdef extern from "<sys/socket.h>" nogil:
         iovec* msg_iov
         size_t msg_iovlen
     ssize_t sys_recv "recv"(int, void*, size_t, int)
+    ssize_t sys_send "send"(int, const void*, size_t, int)
     ssize_t sys_sendmsg "sendmsg"(int, const msghdr*, int)
     ssize_t sys_recvmsg "recvmsg"(int, msghdr*, int)
     int sys_shutdown "shutdown"(int, int)

@@ -12,6 +12,7 @@ from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
+from peromq._core.codec cimport Codec
 from peromq._core.flow cimport Chunk, Flow, FrameRef, ReleaseQueue
 from peromq._core.sysio cimport pthread_mutex_t, pthread_t
 from peromq._core.trie cimport Trie, Topics
@@ -51,6 +52,9 @@ cdef enum:                    # status of data-plane calls; errno values are pos
 cdef enum:                    # Sock.state bits
     S_CLOSED = 1
     S_TERM = 2                # the context is being terminated
+
+cdef enum:
+    WIRE_CAP = 147456         # octets of Group.wire_in, wire_out: two messages of 64 KiB, or what a read gives at best
 
 cdef struct Waiter:           # one blocked caller; lives on its stack
     int efd                   # const
@@ -120,6 +124,7 @@ cdef struct Conn:
     atomic[int] failed        # shared: 0, or 1 + reason; set once, by compare-exchange
     atomic[int] cut           # shared: asked to be torn down
     int fd                    # rd+wr; -1 after teardown
+    Codec* codec              # const; NULL: the wire carries plain frames
     # reading
     pthread_mutex_t rlock
     Flow* inq                 # const
@@ -179,6 +184,8 @@ cdef struct Group:            # the connections of one socket on one I/O thread
     atomic[int] bulk          # shared: a large body was read since the lease was taken
     int64_t lease_until       # IoThread.lock
     vector[Conn*]* conns      # lock
+    atomic[uint8_t*] wire_in  # shared: buffers of WIRE_CAP octets that connections with a codec take turns with
+    atomic[uint8_t*] wire_out
 
 cdef struct IoThread:
     pthread_mutex_t lock

@@ -6,6 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
 
+from peromq._core.coded_out cimport coded_write_once
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, SEALED, Chunk, Flow, chunk_retire, flow_credit,
                                 get_size8)
 from peromq._core.notify cimport conn_fail, post_event
@@ -30,13 +31,6 @@ cdef void conn_queue_ping(Conn* c) noexcept nogil:
         c.cmd[8] = <uint8_t>c.hb_ttl
         c.cmd_len = 9
     pthread_mutex_unlock(&c.wlock)
-
-
-cdef inline size_t readable(Chunk* ch, uint64_t p) noexcept nogil:
-    """Octets of ch that may go to the kernel."""
-    if ch.kind == KIND_BODY:
-        return ch.size if <uint32_t>p else 0
-    return <uint32_t>p
 
 
 cdef void credit_all(Conn* c, Chunk* last, uint64_t last_pub) noexcept nogil:
@@ -197,7 +191,7 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
     if c.want_out == OUT_ARMED:
         return WOULD_BLOCK
     while True:
-        rc = write_once(c)
+        rc = write_once(c) if c.codec == NULL else coded_write_once(c)
         # after each call: a peer may have answered and the sender gone on before a long run of them ends
         if f.nread != f.credited and flow_credit(f):
             post_event(c.pipe, EV_WRITE)

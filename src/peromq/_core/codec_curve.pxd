@@ -1,0 +1,20 @@
+from libc.stdint cimport uint8_t, uint64_t
+
+from peromq._core.codec cimport Codec
+
+# What is called of libsodium. Its address is found at run time: PyNaCl brings the library along.
+cdef struct Sodium:
+    int (*stream)(uint8_t* c, unsigned long long n, const uint8_t* nonce, const uint8_t* key) noexcept nogil
+    int (*stream_xor_ic)(uint8_t* c, const uint8_t* m, unsigned long long n, const uint8_t* nonce, uint64_t block,
+                         const uint8_t* key) noexcept nogil
+    int (*auth)(uint8_t* out, const uint8_t* m, unsigned long long n, const uint8_t* key) noexcept nogil
+    int (*auth_init)(void* state, const uint8_t* key) noexcept nogil
+    int (*auth_update)(void* state, const uint8_t* m, unsigned long long n) noexcept nogil
+    int (*auth_final)(void* state, uint8_t* out) noexcept nogil
+    int (*verify_16)(const uint8_t* a, const uint8_t* b) noexcept nogil
+    int (*hsalsa20)(uint8_t* out, const uint8_t* m, const uint8_t* key, const uint8_t* c) noexcept nogil
+    void (*memzero)(void* p, size_t n) noexcept nogil
+
+cdef Sodium* sodium_table() noexcept nogil
+cdef Codec* curve_new(const uint8_t* key, const uint8_t* send_prefix, const uint8_t* recv_prefix, uint64_t sent,
+                      uint64_t received) noexcept nogil

@@ -1,0 +1,19 @@
+class Codec:
+    # What a connection sends its frames through once hands are shaken: `SocketCore.attach(codec=)`.
+    # Good for one attach that returns 0; a second one raises ValueError.
+    ...
+
+class CurveCodec(Codec):
+    # CURVE's MESSAGE commands (RFC 26). key: crypto_box_beforenm() of the short-term keys, 32 octets.
+    # Prefixes: b"CurveZMQMESSAGEC" is what a client sends, b"CurveZMQMESSAGES" what a server does.
+    # Nonces: the last one used and the last one accepted; the next message has a greater one. At
+    # 2**64 - 1 the connection is closed. ImportError without PyNaCl.
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        send_prefix: bytes,
+        recv_prefix: bytes,
+        send_nonce: int,
+        recv_nonce: int,
+    ) -> None: ...
