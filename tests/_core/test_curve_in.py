@@ -1,4 +1,4 @@
-"""MESSAGE commands in, judged by PyNaCl's boxes: what arrives, in whatever pieces, is what is seen."""
+"""MESSAGE commands in, made by PyNaCl's boxes: what arrives, in whatever pieces, is seen."""
 
 import pytest
 from hypothesis import given, settings
@@ -106,7 +106,9 @@ def test_what_came_with_the_handshake(size: int) -> None:
             assert [body for body, _, _ in wire.window.receive()] == [pattern(1, size), b"next"]
 
 
-@pytest.mark.parametrize("size", [1 << 20, 3_000_000, pytest.param(20 << 20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "size", [1 << 20, 3_000_000, pytest.param(20 << 20, marks=pytest.mark.slow)]
+)
 def test_large(size: int) -> None:
     bodies = [pattern(1, size), b"small", pattern(2, size)]
     shown, failed = open_stream([sealed([Frame(body) for body in bodies])])

@@ -32,9 +32,7 @@ class Wire:
         self.fd = -1
         self.connect(leftover, codec=codec)
 
-    def connect(
-        self, leftover: bytes = b"", buffer: int = 0, codec: Codec | None = None
-    ) -> None:
+    def connect(self, leftover: bytes = b"", buffer: int = 0, codec: Codec | None = None) -> None:
         """A new connection; `buffer`: of about so many octets in the kernel."""
         near, self.peer = socket.socketpair()
         for end in (near, self.peer):

@@ -33,7 +33,9 @@ class Box(NamedTuple):
     key: bytes  # crypto_box_beforenm()
     prefix: bytes
 
-    def seal(self, frame: Frame, nonce: int, *, long: bool = False, flags: int | None = None) -> bytes:
+    def seal(
+        self, frame: Frame, nonce: int, *, long: bool = False, flags: int | None = None
+    ) -> bytes:
         """A MESSAGE command on the wire; `flags` in place of the frame's in the box."""
         if flags is None:
             flags = INNER_MORE * frame.more + INNER_COMMAND * frame.command

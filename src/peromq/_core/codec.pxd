@@ -45,7 +45,7 @@ cdef struct Codec:            # the first member of each implementation's own st
     size_t in_cap
     size_t in_pos
     size_t in_end
-    uint8_t head[64]          # of the unit whose body goes to Conn.body
+    uint8_t head[MAX_HEAD]    # of the unit whose body goes to Conn.body
     Unit unit
     # writing: owner wr
     uint8_t* out_data         # sealed, to be written from out_pos to out_end

@@ -4,7 +4,7 @@ class Codec:
     ...
 
 class CurveCodec(Codec):
-    # CURVE's MESSAGE commands (RFC 26). key: crypto_box_beforenm() of the short-term keys, 32 octets.
+    # CURVE's MESSAGE commands (RFC 26). key: crypto_box_beforenm() of the short-term keys.
     # Prefixes: b"CurveZMQMESSAGEC" is what a client sends, b"CurveZMQMESSAGES" what a server does.
     # Nonces: the last one used and the last one accepted; the next message has a greater one. At
     # 2**64 - 1 the connection is closed. ImportError without PyNaCl.
