@@ -182,6 +182,55 @@ def test_the_last_security_option_decides_on_the_mechanism() -> None:
     assert (options.plain_username, options.plain_password) == ("u", "p")
 
 
+KEY_OPTIONS = [zmq.CURVE_PUBLICKEY, zmq.CURVE_SECRETKEY, zmq.CURVE_SERVERKEY]
+KEY, KEY_TEXT = b"k" * 32, b"x" + b"0" * 39  # two that are possible, in either form
+
+
+@pytest.mark.parametrize("number", KEY_OPTIONS)
+def test_keys_are_taken_as_libzmq_takes_them(
+    libzmq: pyzmq.Context[typing.Any], number: int
+) -> None:
+    values = [b"", b"k" * 31, KEY, KEY_TEXT, KEY_TEXT + b"\0", KEY_TEXT + b"x", b"k" * 33]
+    values += [b"~" * 40, b"\0" * 40, b"#" * 40, b"#" * 41, b"k" * 41]
+    for value in values:
+        with libzmq.socket(zmq.DEALER) as socket:
+            outcome(socket, number, value)
+            state = socket.mechanism, socket.curve_server
+        options = Options(zmq.DEALER, frozenset({"curve"}))
+        outcome(options, number, value)
+        # only a key that was taken selects CURVE; pyzmq cannot read it back
+        assert (options.mechanism, options.curve_server) == state, value
+
+
+def test_keys_are_kept_as_octets_and_the_secret_one_is_not_given() -> None:
+    options = Options(zmq.DEALER, frozenset({"curve"}))
+    for number in KEY_OPTIONS:
+        options.set(number, KEY_TEXT)
+    assert options.curve_publickey == options.curve_secretkey == options.curve_serverkey
+    assert len(options.curve_secretkey) == 32
+    assert options.get(zmq.CURVE_PUBLICKEY) == options.get(zmq.CURVE_SERVERKEY) == KEY_TEXT
+    with pytest.raises(zmq.ZMQError, match="CURVE_SECRETKEY is write-only"):
+        options.get(zmq.CURVE_SECRETKEY)
+    with pytest.raises(zmq.ZMQError, match="must be a key") as caught:
+        options.set(zmq.CURVE_SECRETKEY, b"secret" * 6)
+    assert "secretsecret" not in str(caught.value)
+
+
+def test_roles_and_mechanisms_follow_as_in_libzmq(libzmq: pyzmq.Context[typing.Any]) -> None:
+    steps = [
+        (zmq.PLAIN_SERVER, 1), (zmq.CURVE_PUBLICKEY, KEY), (zmq.CURVE_SERVERKEY, KEY),
+        (zmq.CURVE_SERVER, 1), (zmq.CURVE_SECRETKEY, KEY), (zmq.PLAIN_USERNAME, b"u"),
+        (zmq.CURVE_SERVER, 1), (zmq.CURVE_SERVER, 0), (zmq.CURVE_SERVER, 2), (zmq.PLAIN_SERVER, 0),
+    ]  # fmt: skip
+    options = Options(zmq.DEALER, frozenset({"curve"}))
+    with libzmq.socket(zmq.DEALER) as socket:
+        for number, value in steps:
+            for target in (options, socket):
+                outcome(target, number, value)
+            names = ("mechanism", "plain_server", "curve_server")
+            assert [getattr(options, n) for n in names] == [getattr(socket, n) for n in names]
+
+
 def test_options_that_depend_on_each_other() -> None:
     options = Options(zmq.XPUB)
     options.set(zmq.IPV6, 1)

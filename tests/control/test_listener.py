@@ -35,6 +35,7 @@ def test_an_accepted_connection_is_handed_over_after_its_handshake(plane: Plane)
             "minor": 1,
             "bound": True,
             "thread": -1,
+            "codec": None,
             "properties": {
                 "Socket-Type": "DEALER",
                 "Identity": "me",

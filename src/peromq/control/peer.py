@@ -8,12 +8,14 @@ import socket
 import time
 from collections.abc import Callable
 
+from .._core.handles_codec import Codec
 from ..constants import Event
 from ..transports import Transform, Transport
 from ..zmtp import PeerInfo, ZapNeeded, ZapRequest
 from .loop import Timer, log
 from .record import SocketRecord
 from .relay import Relay
+from .security import make_codec
 from .session import Failure, Session
 from .settings import Settings
 
@@ -126,7 +128,8 @@ class Peer:
         """From the session: give the connection to the data plane."""
         self._session = None
         handshake = session.handshake
-        self._attach(session.connection, handshake.peer, handshake.leftover)
+        codec = make_codec(handshake.mechanism.take_traffic())
+        self._attach(session.connection, handshake.peer, handshake.leftover, codec)
 
     def handshake_failed(self, session: Session, failure: Failure | None) -> None:
         """From the session."""
@@ -198,7 +201,13 @@ class Peer:
             )
         )
 
-    def _attach(self, connection: socket.socket, peer: PeerInfo, leftover: bytes) -> None:
+    def _attach(
+        self,
+        connection: socket.socket,
+        peer: PeerInfo,
+        leftover: bytes,
+        codec: Codec | None = None,
+    ) -> None:
         core = self.record.core()
         if core is None:
             connection.close()
@@ -215,6 +224,7 @@ class Peer:
                 bound=self.dies_with_connection,
                 properties=peer.properties | {"Peer-Address": self._address},
                 thread=self.settings.thread_for(self.token),
+                codec=codec,
             )
         except BaseException:
             connection.close()

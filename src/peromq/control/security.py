@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
+from .._core.handles_codec import Codec, CurveCodec
 from ..constants import Errno, SecurityMechanism
 from ..error import ZMQError
 from ..zmtp import (
     CurveClient,
     CurveServer,
+    CurveTraffic,
     Mechanism,
     NullMechanism,
     PlainClient,
@@ -54,6 +56,11 @@ def mechanism_maker(options: SecurityOptions) -> Callable[[], Mechanism]:
                 ) from None
         case other:
             raise ZMQError(Errno.ENOTSUP, f"security mechanism {other.name} is not available")
+
+
+def make_codec(traffic: CurveTraffic | None) -> Codec | None:
+    """What encrypts a connection's traffic in the data plane."""
+    return None if traffic is None else CurveCodec(**traffic._asdict())
 
 
 def _gate(options: SecurityOptions, *, ask: bool) -> ZapGate:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from .._core.handles_codec import Codec
 from ..constants import Errno, SocketType
 from ..error import ZMQError
 from ..transports import StreamOptions
@@ -56,6 +57,7 @@ class Core(Protocol):
         bound: bool,
         properties: dict[str, str],
         thread: int = -1,
+        codec: Codec | None = None,
     ) -> int: ...
 
     def close_pipe(self, token: int) -> None: ...
