@@ -18,7 +18,7 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 __revision__ = ""
 
 _BUILT_IN = frozenset({"ipc", "plain"})
-_NEEDS = {"curve": "nacl", "tls": "_ssl"}
+_NEEDS = {"curve": "nacl", "gssapi": "gssapi", "tls": "_ssl"}
 """Capabilities that need a module which may not be there."""
 
 

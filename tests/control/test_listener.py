@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -380,9 +381,14 @@ def test_ipc_peers_are_known_by_their_process(plane: Plane, tmp_path: Path) -> N
     assert address.count(":") == 3
 
 
-def test_a_mechanism_that_is_not_there_is_refused_at_once(plane: Plane) -> None:
+@pytest.mark.parametrize("as_server", [True, False])
+def test_a_mechanism_that_is_not_there_is_refused_at_once(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch, as_server: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "gssapi", None)  # importing it fails
     sock = plane.socket(PULL, mechanism=3)
-    with pytest.raises(ZMQError) as caught:
+    sock.options.as_server = as_server
+    with pytest.raises(ZMQError, match=r"pip install peromq\[gssapi\]") as caught:
         bind(plane, sock)
     assert caught.value.errno == errno.ENOTSUP
 

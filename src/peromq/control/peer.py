@@ -11,7 +11,8 @@ from collections.abc import Callable
 from .._core.handles_codec import Codec
 from ..constants import Event
 from ..transports import Transform, Transport
-from ..zmtp import PeerInfo, ZapNeeded, ZapRequest
+from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest
+from .kerberos import GssapiTransform
 from .loop import Timer, log
 from .record import SocketRecord
 from .relay import Relay
@@ -107,10 +108,7 @@ class Peer:
             if transform is not None:
                 connection = self.relayed(connection, transform)
         except OSError as failure:  # no descriptor or memory left
-            connection.close()
-            self.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, failure.errno or 0)
-            self.emit(Event.DISCONNECTED, self._descriptor)
-            self.lost(final=False, failed_handshake=True)
+            self._unusable(connection, failure)
             return
         if self.settings.raw:
             self._attach(connection, _RAW, b"")
@@ -127,9 +125,20 @@ class Peer:
     def handshake_done(self, session: Session) -> None:
         """From the session: give the connection to the data plane."""
         self._session = None
-        handshake = session.handshake
-        codec = make_codec(handshake.mechanism.take_traffic())
-        self._attach(session.connection, handshake.peer, handshake.leftover, codec)
+        handshake, connection = session.handshake, session.connection
+        traffic, leftover = handshake.mechanism.take_traffic(), handshake.leftover
+        codec = None
+        try:
+            if isinstance(traffic, GssapiTraffic):
+                traffic.limit(self.settings.options.maxmsgsize)
+                connection = self.relayed(connection, GssapiTransform(traffic, leftover))
+                leftover = b""
+            elif traffic is not None:
+                codec = make_codec(traffic)
+        except OSError as failure:  # no descriptor or memory left
+            self._unusable(connection, failure)
+            return
+        self._attach(connection, handshake.peer, leftover, codec)
 
     def handshake_failed(self, session: Session, failure: Failure | None) -> None:
         """From the session."""
@@ -145,6 +154,17 @@ class Peer:
     def handshake_refused(self, session: Session, failure: Failure) -> None:
         """From the session, while it still waits for the refused peer to go."""
         self._report(session.handshake.mechanism.name, failure)
+
+    def slow_work(self, session: Session, work: Callable[[], None]) -> None:
+        """From the session."""
+
+        def call() -> None:
+            try:
+                work()
+            finally:
+                self.hub.loop.post(session.resume, self)
+
+        self.hub.resolver.submit(call)
 
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
         """From the session: somebody must vouch for the peer."""
@@ -200,6 +220,13 @@ class Peer:
                 reason=reason,
             )
         )
+
+    def _unusable(self, connection: socket.socket, failure: OSError) -> None:
+        """The system has nothing left to make use of it."""
+        connection.close()
+        self.emit(Event.HANDSHAKE_FAILED_NO_DETAIL, failure.errno or 0)
+        self.emit(Event.DISCONNECTED, self._descriptor)
+        self.lost(final=False, failed_handshake=True)
 
     def _attach(
         self,

@@ -13,6 +13,8 @@ from ..zmtp import (
     CurveClient,
     CurveServer,
     CurveTraffic,
+    GssapiClient,
+    GssapiServer,
     Mechanism,
     NullMechanism,
     PlainClient,
@@ -20,9 +22,10 @@ from ..zmtp import (
     ZapGate,
     curve_public_key,
 )
+from .kerberos import GssapiOptions, client_contexts, server_contexts
 
 
-class SecurityOptions(Protocol):
+class SecurityOptions(GssapiOptions, Protocol):
     """The options read here. Client and server are roles of the security options, whoever binds."""
 
     as_server: bool
@@ -54,13 +57,13 @@ def mechanism_maker(options: SecurityOptions) -> Callable[[], Mechanism]:
                 raise ZMQError(
                     Errno.ENOTSUP, "Not supported (CURVE needs PyNaCl: pip install pynacl)"
                 ) from None
-        case other:
-            raise ZMQError(Errno.ENOTSUP, f"security mechanism {other.name} is not available")
+        case SecurityMechanism.GSSAPI:
+            return _gssapi_server(options) if options.as_server else _gssapi_client(options)
 
 
-def make_codec(traffic: CurveTraffic | None) -> Codec | None:
+def make_codec(traffic: CurveTraffic) -> Codec:
     """What encrypts a connection's traffic in the data plane."""
-    return None if traffic is None else CurveCodec(**traffic._asdict())
+    return CurveCodec(**traffic._asdict())
 
 
 def _gate(options: SecurityOptions, *, ask: bool) -> ZapGate:
@@ -109,6 +112,18 @@ def _curve_server(options: SecurityOptions) -> Callable[[], Mechanism]:
         cookie_key=os.urandom(32),
         welcome_nonce=os.urandom(16),
         cookie_nonce=os.urandom(16),
+    )
+
+
+def _gssapi_client(options: SecurityOptions) -> Callable[[], Mechanism]:
+    contexts = client_contexts(options)
+    return lambda: GssapiClient(contexts(), encrypt=not options.gssapi_plaintext)
+
+
+def _gssapi_server(options: SecurityOptions) -> Callable[[], Mechanism]:
+    contexts = server_contexts(options)
+    return lambda: GssapiServer(
+        _gate(options, ask=True), contexts(), encrypt=not options.gssapi_plaintext
     )
 
 

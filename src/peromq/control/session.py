@@ -49,6 +49,9 @@ class SessionOwner(Owner, Protocol):
     def handshake_refused(self, session: Session, failure: Failure) -> None:
         """It has failed; only the connection is still there for a while."""
 
+    def slow_work(self, session: Session, work: Callable[[], None]) -> None:
+        """Call `work` where it may take seconds, then `session.resume` here."""
+
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
         """Ask ZAP for the session; returns what takes the question back."""
 
@@ -109,6 +112,10 @@ class Session:
 
         self._step(go_on)
 
+    def resume(self) -> None:
+        """What the owner was given to call has returned."""
+        self._step(self._write)
+
     def zap_failed(self, error: ProtocolError) -> None:
         """There is no valid answer."""
         self._cancel_zap = None
@@ -152,8 +159,11 @@ class Session:
 
     def _look(self) -> None:
         """What has the step led to?"""
+        work = self.handshake.next_work()
         question = self.handshake.next_zap_question()
-        if question is not None:
+        if work is not None:
+            self._owner.slow_work(self, work)
+        elif question is not None:
             self._cancel_zap = self._owner.zap_needed(self, question)
         elif self.handshake.refused is not None:
             self._refuse(self.handshake.refused)

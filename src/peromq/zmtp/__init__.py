@@ -12,6 +12,8 @@ from .mechanisms import Mechanism
 from .mechanisms.curve import CurveClient, CurveServer
 from .mechanisms.curve_box import CurveTraffic
 from .mechanisms.curve_box import public_key as curve_public_key
+from .mechanisms.gssapi import GssapiClient, GssapiContext, GssapiServer
+from .mechanisms.gssapi_traffic import GssapiFailure, GssapiTraffic
 from .mechanisms.null import NullMechanism
 from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
@@ -22,6 +24,11 @@ __all__ = [
     "CurveClient",
     "CurveServer",
     "CurveTraffic",
+    "GssapiClient",
+    "GssapiContext",
+    "GssapiFailure",
+    "GssapiServer",
+    "GssapiTraffic",
     "Handshake",
     "Mechanism",
     "NullMechanism",

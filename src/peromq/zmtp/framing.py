@@ -21,9 +21,14 @@ def command_limit(max_msg_size: int) -> int:
 
 def encode_command(body: bytes) -> bytes:
     """One command frame."""
+    return encode_frame(COMMAND, body)
+
+
+def encode_frame(flags: int, body: bytes) -> bytes:
+    """One frame; LONG is added where it must be."""
     if len(body) > 255:
-        return bytes((COMMAND | LONG,)) + len(body).to_bytes(8, "big") + body
-    return bytes((COMMAND, len(body))) + body
+        return bytes((flags | LONG,)) + len(body).to_bytes(8, "big") + body
+    return bytes((flags, len(body))) + body
 
 
 def take_frame(buffer: bytearray, limit: int) -> bytes | None:
@@ -33,6 +38,12 @@ def take_frame(buffer: bytearray, limit: int) -> bytes | None:
     a header and `limit` octets ever need to be kept. The COMMAND and MORE bits and the reserved
     ones are not looked at, nor is LONG refused for a small body: libzmq takes any handshake so.
     """
+    frame = take_flagged_frame(buffer, limit)
+    return None if frame is None else frame[1]
+
+
+def take_flagged_frame(buffer: bytearray, limit: int) -> tuple[int, bytes] | None:
+    """`take_frame`, with the flags as they came."""
     if not buffer:
         return None
     start = 9 if buffer[0] & LONG else 2
@@ -40,10 +51,10 @@ def take_frame(buffer: bytearray, limit: int) -> bytes | None:
         return None
     size = int.from_bytes(buffer[1:start], "big")
     if size > limit:
-        raise ProtocolError(f"handshake command of {size} octets, at most {limit} are allowed")
+        raise ProtocolError(f"frame of {size} octets, at most {limit} are allowed")
     end = start + size
     if len(buffer) < end:
         return None
-    body = bytes(buffer[start:end])
+    flags, body = buffer[0], bytes(buffer[start:end])
     del buffer[:end]
-    return body
+    return flags, body

@@ -13,7 +13,7 @@ A server's mechanism may have to ask ZAP (RFC 27) about the peer: then `next_zap
 question, and the handshake goes on with `zap_reply`, `zap_missing` or `zap_failed`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -32,7 +32,7 @@ from .greeting import (
     parse_mechanism,
     parse_minor,
 )
-from .mechanisms import Mechanism
+from .mechanisms import Mechanism, SlowMechanism
 from .zap import ZapNeeded
 
 _SOCKET_TYPE = "Socket-Type"
@@ -141,7 +141,7 @@ class Handshake:
         return bytes(self._incoming) if self._state is _State.ESTABLISHED else b""
 
     def data_to_send(self) -> bytes:
-        """Drain what is to be written now. Also to be called when a mechanism got its verdict."""
+        """Drain what is to be written now. Raises ProtocolError if we cannot go on."""
         self._send_commands()
         data = bytes(self._outgoing)
         self._outgoing.clear()
@@ -171,6 +171,11 @@ class Handshake:
         if self._state is not _State.ESTABLISHED:
             self._fail()
             raise ProtocolError("peer closed the connection during the handshake", retry=True)
+
+    def next_work(self) -> Callable[[], None] | None:
+        """What may take seconds and is to be called elsewhere; then data_to_send goes on."""
+        mechanism = self.mechanism
+        return mechanism.take_work() if isinstance(mechanism, SlowMechanism) else None
 
     # -- ZAP
 
@@ -303,8 +308,12 @@ class Handshake:
     def _send_commands(self) -> None:
         if self._state is not _State.COMMANDS:
             return
-        while (body := self.mechanism.next_command()) is not None:
-            self._outgoing += encode_command(body)
+        try:
+            while (body := self.mechanism.next_command()) is not None:
+                self._outgoing += encode_command(body)
+        except ProtocolError:
+            self._fail()
+            raise
         if self.mechanism.done:
             self._state = _State.ESTABLISHED
 

@@ -12,11 +12,12 @@ Each mechanism has its role, keys and randomness as constructor arguments. One t
 has a `gate` for it, and next_command() gives None until the gate is passed or refused.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 from ..zap import ZapGate
 from .curve_box import CurveTraffic
+from .gssapi_traffic import GssapiTraffic
 
 
 class Mechanism(Protocol):
@@ -38,7 +39,7 @@ class Mechanism(Protocol):
     def properties(self) -> Mapping[str, str]:
         """What authentication found out about the peer (User-Id, ZAP metadata)."""
 
-    def take_traffic(self) -> CurveTraffic | None:
+    def take_traffic(self) -> CurveTraffic | GssapiTraffic | None:
         """What encrypts the traffic; None where it stays in clear. To be called once, when done:
         the key is not kept."""
 
@@ -53,3 +54,11 @@ class Mechanism(Protocol):
 
         Raises ProtocolError if the command is wrong, unexpected or a refusal.
         """
+
+
+@runtime_checkable
+class SlowMechanism(Protocol):
+    """One that has something to do which may take seconds."""
+
+    def take_work(self) -> Callable[[], None] | None:
+        """What is to be called now, in any thread, before data_to_send goes on. Each once."""
