@@ -1,0 +1,166 @@
+"""CVE-2021-20234, CVE-2021-20237, and failed handshakes: over and over, and memory stays flat.
+
+`python -m tests.attacks.test_leaks` repeats each 20,000 times and prints what it cost.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.helpers import Sockets, last_endpoint, new_context, zmq
+from tests.promises.test_lifecycle import resident_kib
+from tests.raw_zmtp import COMMAND, MORE, RawPeer, frame, greeting, ready
+from tests.zap.peers import MECHANISMS
+
+COUNT = 150
+SLOW_COUNT = 2000
+FULL_COUNT = 20_000
+LIMIT_KIB = 2048
+
+
+class Target:
+    """A bound socket for strangers to try, and its handler."""
+
+    def __init__(self, sock: Sockets, kind: str, **options: Any) -> None:
+        self.server = sock(kind, bind="tcp://127.0.0.1:*", **options)
+        self.endpoint = last_endpoint(self.server)
+        self.sock = sock
+        self.zap: Any = None
+
+    def refusing(self, status: bytes) -> Target:
+        self.zap = self.sock("REP", bind="inproc://zeromq.zap.01")
+        self.status = status
+        return self
+
+    def answer(self) -> None:
+        self.zap.recv_multipart()
+        self.zap.send_multipart([b"1.0", b"1", self.status, b"", b"", b""])
+
+    def stranger(self) -> RawPeer:
+        return RawPeer.connect(self.endpoint)
+
+
+def plain_hello(password: bytes = b"wrong") -> bytes:
+    return greeting(mechanism=b"PLAIN") + frame(b"\x05HELLO\5admin\5" + password, COMMAND)
+
+
+def a_half_message(target: Target) -> None:
+    peer = target.stranger()
+    peer.handshake(b"PUSH")
+    peer.send(frame(b"x" * 1000, MORE) * 3 + frame(b"y" * 100)[:50])
+    peer.reset()
+
+
+def messages_to_a_pub(target: Target) -> None:
+    peer = target.stranger()
+    peer.handshake(b"SUB")
+    peer.send(frame(b"x" * 1000, MORE) * 2 + frame(b"y" * 1000) * 5)
+    peer.settle()
+    target.server.send(b"~")
+    peer.close()
+
+
+def octets(data: bytes) -> Callable[[Target], None]:
+    def attack(target: Target) -> None:
+        peer = target.stranger()
+        peer.send(data)
+        peer.expect_closed()
+        peer.close()
+
+    return attack
+
+
+def gone_early(target: Target) -> None:
+    peer = target.stranger()
+    peer.send(greeting()[:30])
+    peer.close()
+
+
+def refused_by_zap(target: Target) -> None:
+    peer = target.stranger()
+    peer.send(plain_hello())
+    target.answer()
+    peer.read(64 + 2)  # the ERROR's head
+    peer.close()
+
+
+def put_off_by_zap(target: Target) -> None:
+    peer = target.stranger()
+    peer.send(plain_hello())
+    target.answer()
+    peer.close()
+
+
+NULL: dict[str, Any] = {}
+PLAIN = {"plain_server": 1}
+NO_ZAP = octets(plain_hello())
+REFUSED: dict[str, tuple[str, dict[str, Any], bytes, Callable[[Target], None]]] = {
+    "no zmtp": ("PULL", NULL, b"", octets(b"GET / HTTP/1.1\r\n\r\n")),
+    "zmtp 1.0": ("PULL", NULL, b"", octets(b"\x01\x00\x06\x00hello")),
+    "another mechanism": ("PULL", NULL, b"", octets(greeting(mechanism=b"CURVE"))),
+    "another type": ("PULL", NULL, b"", octets(greeting() + ready(b"REP"))),
+    "bad metadata": ("PULL", NULL, b"", octets(greeting() + frame(b"\x05READY\xff", COMMAND))),
+    "too large": ("PULL", NULL, b"", octets(greeting() + b"\x06" + b"\xff" * 8)),
+    "gone early": ("PULL", NULL, b"", gone_early),
+    "no handler": ("PULL", PLAIN, b"", NO_ZAP),
+    "zap 300": ("PULL", PLAIN, b"300", put_off_by_zap),
+    "zap 400": ("PULL", PLAIN, b"400", refused_by_zap),
+    "zap 500": ("PULL", PLAIN, b"500", refused_by_zap),
+    "no zap": ("PULL", PLAIN, b"nonsense", put_off_by_zap),
+    "half a message": ("PULL", NULL, b"", a_half_message),
+    "messages to a PUB": ("PUB", NULL, b"", messages_to_a_pub),
+}
+if "CURVE" in MECHANISMS:
+    CURVE = MECHANISMS["CURVE"]()[0]
+    bad_hello = greeting(mechanism=b"CURVE") + frame(b"\x05HELLO\1\0" + bytes(192), COMMAND)
+    REFUSED["a bad CURVE HELLO"] = ("PULL", CURVE, b"", octets(bad_hello))
+
+
+def grown(sock: Sockets, what: str, count: int) -> int:
+    """KiB after `count` times more than after as many as warm it up."""
+    kind, options, status, attack = REFUSED[what]
+    target = Target(sock, kind, **options)
+    if status:
+        target.refusing(status)
+    for _ in range(max(50, count // 10)):
+        attack(target)
+    gc.collect()
+    before = resident_kib()
+    for _ in range(count):
+        attack(target)
+    gc.collect()
+    return resident_kib() - before
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_over_and_over(sock: Any, what: str) -> None:
+    assert grown(sock, what, COUNT) < LIMIT_KIB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", REFUSED)
+def test_many_times(sock: Any, what: str) -> None:
+    assert grown(sock, what, SLOW_COUNT) < LIMIT_KIB
+
+
+def main(words: list[str]) -> None:
+    """Each of them, or those named, FULL_COUNT times."""
+    worst = 0
+    for what in words or REFUSED:
+        with new_context() as context:
+            kib = grown(Sockets(context), what, FULL_COUNT)
+        worst = max(worst, kib)
+        print(f"{what:24} {kib:6} KiB after {FULL_COUNT}", flush=True)
+    sys.exit(errno.ENOMEM if worst > LIMIT_KIB else 0)
+
+
+if __name__ == "__main__":
+    assert zmq.__name__ == "peromq"
+    main(sys.argv[1:])
