@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -152,6 +153,7 @@ def test_many_times(sock: Any, what: str) -> None:
 
 def main(words: list[str]) -> None:
     """Each of them, or those named, FULL_COUNT times."""
+    logging.disable()
     worst = 0
     for what in words or REFUSED:
         with new_context() as context:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import socket
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from peromq.constants import Event, SocketType
 from peromq.control import crowd as crowd_module
 from peromq.control import listener as listener_module
+from peromq.control.ration import RECORDS
 from peromq.error import ZMQError
 from tests.control.fakes import TIMEOUT, FakeSocket, Plane
 from tests.control.wire import dial
@@ -281,6 +283,27 @@ def test_unfinished_commands_are_bounded_in_sum(
         with dial(endpoint) as third:
             third.handshake(b"PUSH")
             sock.next_attached()
+
+
+def test_strangers_do_not_fill_the_log(
+    plane: Plane, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+
+    def fail(times: int) -> int:
+        for _ in range(times):
+            with dial(endpoint) as peer:
+                peer.send(b"GET / HTTP/1.1\r\n\r\n")
+                sock.wait_for(Event.HANDSHAKE_FAILED_PROTOCOL)
+                sock.wait_for(Event.DISCONNECTED)
+        levels = [record.levelno for record in caplog.get_records("call")]
+        return levels.count(logging.WARNING)
+
+    assert fail(RECORDS + 15) == RECORDS
+    monkeypatch.setattr("peromq.control.ration.SPAN", 0.0)
+    assert fail(1) == RECORDS + 2
+    assert "15 more failures were not logged" in caplog.text
 
 
 def test_without_descriptors_the_oldest_stranger_makes_room(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 
 from ..constants import Event
 from ..transports import Listening, Transform, Transport
 from .crowd import Crowd
-from .loop import READ, Timer, Watch
+from .loop import READ, Timer, Watch, log
 from .peer import Peer
+from .ration import Ration
 from .record import SocketRecord
 from .session import Failure
 from .settings import Settings
@@ -51,6 +53,13 @@ class Accepted(Peer):
         """Strangers together may make us keep only so much."""
         self._listener.crowd.keeps(self, octets)
 
+    def note(self, level: int, text: str) -> None:
+        """Log it, unless enough was said about strangers; then it is for those who debug."""
+        left_out = self._listener.ration.admit()
+        if left_out:
+            log.log(level, "%r: %d more failures were not logged", self._listener, left_out)
+        log.log(logging.DEBUG if left_out is None else level, "%s", text)
+
     def expel(self) -> None:
         """It must make room for others. ENOBUFS tells so in the monitor event."""
         reason = "it was the oldest when there were too many (HALF_OPEN_MAX), or no room"
@@ -74,6 +83,7 @@ class Listener:
         self.transport = transport
         self.endpoint = listening.endpoint
         self.accepted: set[Accepted] = set()
+        self.ration = Ration()
         self.crowd = Crowd(settings.options.half_open_max)
         self._listening = listening
         self._watch: Watch | None = None

@@ -92,6 +92,10 @@ class Peer:
         """What stands between the network and the data plane. Raises OSError."""
         return None
 
+    def note(self, level: int, text: str) -> None:
+        """Log something about this peer."""
+        log.log(level, "%s", text)
+
     def emit(self, event: int, value: int) -> None:
         """Tell the monitor something about this peer."""
         self.record.emit(event, value, self.endpoint)
@@ -185,9 +189,11 @@ class Peer:
         """
         if failure.reason != self._told:
             self._told = failure.reason
-            name = self.settings.type.name
-            text = "%s %s: %s handshake failed: %s"
-            log.log(failure.level, text, name, self.endpoint, layer, failure.reason)
+            self.note(
+                failure.level,
+                f"{self.settings.type.name} {self.endpoint}: {layer} handshake failed: "
+                f"{failure.reason}",
+            )
         self.emit(failure.event, failure.value)
 
     def give_up(self, failure: Failure) -> None:
