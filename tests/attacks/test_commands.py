@@ -32,7 +32,10 @@ def give(server: Server, raw: Any, mechanism: str, octets: bytes) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize("filling", FILLINGS)
+@pytest.mark.parametrize(
+    "filling",
+    [pytest.param(name, marks=pytest.mark.slow if name != "ones" else ()) for name in FILLINGS],
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_with_every_length(
     guarded: Any, mechanism: str, raw: Any, name: bytes, filling: str

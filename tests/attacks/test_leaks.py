@@ -19,7 +19,7 @@ from tests.promises.test_lifecycle import resident_kib
 from tests.raw_zmtp import COMMAND, MORE, RawPeer, frame, greeting, ready
 from tests.zap.peers import MECHANISMS
 
-COUNT = 150
+COUNT = 80
 SLOW_COUNT = 2000
 FULL_COUNT = 20_000
 LIMIT_KIB = 2048

@@ -29,4 +29,8 @@ def curve() -> tuple[Options, Options]:
     }
 
 
-MECHANISMS: dict[str, Callable[[], tuple[Options, Options]]] = {"NULL": null, "PLAIN": plain}
+MECHANISMS: dict[str, Callable[[], tuple[Options, Options]]] = {
+    "NULL": null,
+    "PLAIN": plain,
+    "CURVE": curve,
+}
