@@ -173,7 +173,7 @@ _ROWS = [
     _row(_O.ONLY_FIRST_SUBSCRIBE, "flag", 0, "only a first frame can be a subscription", low=0, rights="w", types=_types("PUB XPUB XSUB")),
     _row(_O.XPUB_VERBOSE, "flag", 0, "pass up every subscription", low=0, rights="w", types=_XPUB),
     _row(_O.XPUB_VERBOSER, "flag", 0, "pass up every subscription and unsubscription", low=0, rights="w", types=_XPUB),
-    _row(_O.XPUB_NODROP, "flag", 0, "at a full queue wait or raise Again instead of dropping", low=0, rights="w", types=_XPUB),
+    _row(_O.XPUB_NODROP, "flag", 0, "at a full queue wait or raise Again instead of dropping", low=0, rights="w", types=_types("XPUB PUB RADIO")),
     _row(_O.XPUB_MANUAL, "flag", 0, "the application decides on subscriptions", low=0, rights="w", types=_XPUB),
     _row(_O.XPUB_MANUAL_LAST_VALUE, "flag", 0, "XPUB_MANUAL, and the next message goes to the last subscriber only", low=0, rights="w", types=_XPUB),
     _row(_O.XPUB_WELCOME_MSG, "bytes", b"", "first message to each new subscriber", rights="w", types=_XPUB),

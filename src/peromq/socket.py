@@ -324,12 +324,22 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         raise ZMQBindError("Could not bind socket to random port.")
 
     def join(self, group: str | bytes) -> None:
-        """DISH: receive messages of a group. Draft: RuntimeError, there is no DISH yet."""
-        raise RuntimeError("RADIO and DISH are draft sockets, which are not available")
+        """DISH: receive messages for a group (text in UTF-8), at most 255 octets without NUL.
+
+        ZMQError: EINVAL for a group joined already or a bad name, ENOTSUP on other sockets.
+        """
+        self._state.join(group, on=True)
 
     def leave(self, group: str | bytes) -> None:
-        """DISH: undo `join`. Draft: RuntimeError, there is no DISH yet."""
-        raise RuntimeError("RADIO and DISH are draft sockets, which are not available")
+        """DISH: undo `join`. ZMQError: EINVAL for a group not joined, ENOTSUP on other sockets."""
+        self._state.join(group, on=False)
+
+    def datagram_counts(self) -> tuple[int, int, int, int]:
+        """udp: datagrams received, received but malformed or too long, sent, and lost on sending.
+
+        Of all addresses of the socket, since it was made.
+        """
+        return self._state.open_core().datagram_counts()
 
     # -- monitor
 

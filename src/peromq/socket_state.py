@@ -40,6 +40,8 @@ CORE_BYTES = frozenset(
 )  # fmt: skip
 
 INPROC = "inproc://"
+MAX_GROUP = 255
+"""Octets of a group's name (RFC 48; ZMQ_GROUP_MAX_LENGTH)."""
 
 _by_number: weakref.WeakValueDictionary[int, SocketState] = weakref.WeakValueDictionary()
 
@@ -131,6 +133,24 @@ class SocketState:
             case _O.FD:
                 return core.notify_fd()
         return core.topics_count()
+
+    def join(self, group: str | bytes, *, on: bool) -> None:
+        core = self.open_core()
+        name = group.encode() if isinstance(group, str) else group
+        if not isinstance(name, bytes):
+            raise TypeError(f"a group is str or bytes, not {type(group).__name__}")
+        if self.type is not SocketType.DISH:
+            raise ZMQError(Errno.ENOTSUP, "Operation not supported (only DISH has groups)")
+        if len(name) > MAX_GROUP or b"\0" in name:
+            raise ZMQError(
+                Errno.EINVAL, f"Invalid argument (a group has at most {MAX_GROUP} octets, no NUL)"
+            )
+        try:
+            core.join_core(name, on)
+        except ZMQError as error:
+            if error.errno == Errno.EINVAL:
+                error.strerror += f" ({group!r} is {'joined already' if on else 'not joined'})"
+            raise
 
     # -- endpoints
 

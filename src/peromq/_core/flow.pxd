@@ -189,6 +189,16 @@ cdef inline bint flow_full(Flow* f) noexcept nogil:
     return hwm != 0 and f.written - f.read.load(memory_order_seq_cst) >= hwm
 
 
+cdef inline uint32_t quota(Flow* f) noexcept nogil:
+    """How many messages the high-water mark still admits."""
+    cdef uint64_t queued
+    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
+    if hwm == 0:
+        return 0x7fffffff
+    queued = f.written - f.read.load(memory_order_seq_cst)      # scan stores `paused` before (Dekker)
+    return <uint32_t>(hwm - queued) if queued < hwm else 0
+
+
 cdef inline Chunk* flow_front(Flow* f) noexcept nogil:
     """Consumer: the chunk with the next octet, or NULL. What it shows is always whole messages."""
     cdef Chunk* c = f.head

@@ -1,4 +1,4 @@
-from peromq._core.handles_base cimport CoreHandle
+from peromq._core.handles_kinds cimport KindHandle
 
-cdef class SocketCore(CoreHandle):
+cdef class SocketCore(KindHandle):
     pass

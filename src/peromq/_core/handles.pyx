@@ -1,22 +1,25 @@
 # The border between Python and the data plane: the handles files are the only ones that know both. Calls that can be done at once run
 # with the GIL held, under the socket's lock, for tens of nanoseconds; only what blocks gives the GIL up. Nothing that could run Python
 # code happens under a lock.
-from cpython.buffer cimport PyBUF_CONTIG, PyBUF_CONTIG_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_CONTIG, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, EINTR
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 from libcpp.atomic cimport atomic
+from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
-from peromq._core.flow cimport BIG, F_MORE, PIN_TRACKED, Chunk, Flow, FrameRef, body_new, body_offer, body_wanted, chunk_unref, pin_new
+from peromq._core.flow cimport BIG, F_MORE, Chunk, Flow, FrameRef, body_new, body_offer, body_wanted, chunk_unref
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
-from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, note_events, settle, wakes_of
+from peromq._core.handles_base cimport LOOKS, enter, leave, moved_on, note_events, settle, wakes_of
+from peromq._core.handles_kinds cimport KindHandle
+from peromq._core.handles_parts cimport Part, Whom, part_end, part_of, put_for, put_message, whom_of
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -66,20 +69,6 @@ cdef int block(SocketCore self, bint readable, uint64_t seen, int64_t* deadline,
     else:
         PyErr_CheckSignals()                         # peers whose messages are all dropped may keep us from ever sleeping
     return 0
-
-
-cdef struct Part:                # of a message to be sent
-    const uint8_t* data
-    size_t size
-    Chunk* pin                   # holds data's memory, or NULL
-    bint viewed                  # or this does
-    Py_buffer view
-
-
-cdef object not_bytes(object data):
-    if isinstance(data, str):
-        raise TypeError("unicode not allowed, use send_string")
-    raise TypeError(f"{data!r} does not support the buffer interface.")
 
 
 cdef int fetch(SocketCore self, FrameRef* fr, int flags, int64_t* deadline) except -1:
@@ -166,15 +155,35 @@ cdef CFrame take_frame(SocketCore self, FrameRef* fr):
     cdef Sock* s = self.s
     cdef Chunk* props = s.in_pipe.properties if s.in_pipe != NULL else NULL
     cdef FrameRef held
+    cdef string group
+    cdef uint32_t number
+    cdef CFrame frame
     if not hold(fr):
         leave(self)
         raise MemoryError
     held = fr[0]
     if props != NULL:
         props.refs.fetch_add(1)
+    whence(s, &group, &number)
     recv_done(s, fr)
     leave(self)
-    return frame_received(held.chunk, held.data, held.size, held.flags & F_MORE, props, self.engine)
+    frame = frame_received(held.chunk, held.data, held.size, held.flags & F_MORE, props, self.engine)
+    note_whence(frame, &group, number)
+    return frame
+
+
+cdef void whence(Sock* s, string* group, uint32_t* number) noexcept:
+    """The group or the sender of the message in sight, if the socket type knows such."""
+    number[0] = s.in_pipe.number if s.by_number != NULL and s.in_pipe != NULL else 0
+    if s.in_group != NULL:
+        group.assign(s.in_group[0])
+
+
+cdef int note_whence(CFrame frame, const string* group, uint32_t number) except -1:
+    frame.number = number
+    if not group.empty():
+        frame.group_name = PyBytes_FromStringAndSize(group.data(), group.size())
+    return 0
 
 
 cdef list message_of_bytes(SocketCore self, FrameRef* fr, list parts):
@@ -222,8 +231,11 @@ cdef list message_of_frames(SocketCore self, FrameRef* fr, list parts):
     cdef Sock* s = self.s
     cdef Chunk* props = s.in_pipe.properties if s.in_pipe != NULL else NULL
     cdef vector[FrameRef] held
+    cdef string group
+    cdef uint32_t number
     cdef size_t i
     cdef bint more = True
+    whence(s, &group, &number)
     while more:
         if not hold(fr):
             break
@@ -236,6 +248,7 @@ cdef list message_of_frames(SocketCore self, FrameRef* fr, list parts):
     leave(self)
     for i in range(held.size()):             # objects are made under no lock: that may run a garbage collection
         parts.append(frame_received(held[i].chunk, held[i].data, held[i].size, held[i].flags & F_MORE, props, self.engine))
+        note_whence(parts[i], &group, number)
     if more:
         raise MemoryError
     return parts
@@ -256,23 +269,7 @@ cdef bint hold(FrameRef* fr) noexcept:
     return True
 
 
-cdef int put_message(Sock* s, const Part* parts, Py_ssize_t n, bint more) noexcept nogil:
-    """The parts as one message, or as its next frames. OK, WOULD_BLOCK if not begun, or the first errno; then the rest is swallowed."""
-    cdef Py_ssize_t i
-    cdef int rc
-    cdef int failed = OK
-    for i in range(n):
-        rc = send_frame(s, parts[i].data, parts[i].size, more or i < n - 1, parts[i].pin)
-        if rc == OK:
-            continue
-        if failed == OK:
-            failed = rc
-        if not s.out_more:
-            break
-    return failed
-
-
-cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags) except -1:
+cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags, const Whom* whom) except -1:
     """Send the parts under one lock, so that no other thread's get between them; waits for room."""
     cdef Sock* s = self.s
     cdef int64_t deadline = -2
@@ -282,9 +279,9 @@ cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags) excep
         seen = wakes_of(self)
         enter(self)
         timeout = 0 if flags & DONTWAIT else s.sndtimeo
-        rc = put_message(s, parts, n, (flags & SNDMORE) != 0)
+        rc = put_for(s, parts, n, (flags & SNDMORE) != 0, whom)
         if rc == WOULD_BLOCK and timeout == 0 and note_events(s):
-            rc = put_message(s, parts, n, (flags & SNDMORE) != 0)
+            rc = put_for(s, parts, n, (flags & SNDMORE) != 0, whom)
         leave(self)
         if rc == OK:
             return 0
@@ -293,67 +290,14 @@ cdef int push(SocketCore self, const Part* parts, Py_ssize_t n, int flags) excep
         block(self, False, seen, &deadline, timeout)
 
 
-cdef Chunk* pin_object(SocketCore self, object owner) except NULL:
-    cdef Chunk* pin = pin_new(<void*>owner, &self.engine.e.releases)
-    if pin == NULL:
-        raise MemoryError
-    Py_INCREF(owner)
-    return pin
-
-
-cdef object part_of(SocketCore self, Part* part, object data, bint copy, bint track):
-    """Describe bytes, a Frame, or anything with a buffer as a frame to send; the tracker, if there is one.
-
-    Small bytes are not held: the caller keeps `data` until part_end. May run Python code: under no lock.
-    """
-    cdef CFrame frame
-    part.pin = NULL
-    part.viewed = False
-    if type(data) is bytes and (copy or (self.copy_threshold and <size_t>PyBytes_GET_SIZE(data) < <size_t>self.copy_threshold)):
-        part.data = <const uint8_t*>PyBytes_AS_STRING(data)
-        part.size = PyBytes_GET_SIZE(data)
-        if part.size >= BIG:
-            part.pin = pin_object(self, data)        # bytes never change: large ones need no copy
-        return None if copy else finished_tracker()
-    if not isinstance(data, CFrame):
-        if isinstance(data, str) or not PyObject_CheckBuffer(data):
-            not_bytes(data)
-        PyObject_GetBuffer(data, &part.view, PyBUF_CONTIG_RO)
-        if copy or (self.copy_threshold and <size_t>part.view.len < <size_t>self.copy_threshold):
-            part.viewed = True
-            part.data = <const uint8_t*>part.view.buf
-            part.size = part.view.len
-            return None if copy else finished_tracker()
-        PyBuffer_Release(&part.view)
-        data = CFrame(data, track=track, copy=False)
-    frame = <CFrame>data
-    if track and frame._tracker is None:
-        raise ValueError("Not a tracked message")
-    if frame.guard is not None:
-        part.pin = pin_object(self, frame.guard)
-        if frame.guard.event is not None:
-            part.pin.flags = PIN_TRACKED
-    elif frame.chunk != NULL:
-        part.pin = frame.chunk
-        part.pin.refs.fetch_add(1)
-    part.data = frame.data
-    part.size = frame.size
-    return frame._tracker
-
-
-cdef void part_end(Part* part):
-    if part.pin != NULL:
-        chunk_unref(part.pin)
-    if part.viewed:
-        PyBuffer_Release(&part.view)
-
-
-cdef object send_part(SocketCore self, object data, int flags, bint copy, bint track):
-    """Send one frame; the tracker, if there is one."""
+cdef object send_part(SocketCore self, object data, int flags, bint copy, bint track, object routing_id=None, object group=None):
+    """Send one frame; the tracker, if there is one. A Frame knows to whom it goes, unless the arguments say so."""
     cdef Part part
+    cdef Whom whom
+    cdef bytes _kept = whom_of(&whom, data, routing_id, group)
     cdef object tracker = part_of(self, &part, data, copy, track)
     try:
-        push(self, &part, 1, flags)
+        push(self, &part, 1, flags, &whom)
     finally:
         part_end(&part)
     settle(self)
@@ -367,6 +311,8 @@ cdef object send_parts(SocketCore self, list items, int flags, bint copy, bint t
     cdef Py_ssize_t n = len(items)
     cdef Py_ssize_t ready = 0
     cdef object tracker = None
+    cdef Whom whom
+    cdef bytes _kept = whom_of(&whom, items[0], None, None)
     if n > 8:
         parts = <Part*>malloc(n * sizeof(Part))
         if parts == NULL:
@@ -375,7 +321,7 @@ cdef object send_parts(SocketCore self, list items, int flags, bint copy, bint t
         while ready < n:
             tracker = part_of(self, &parts[ready], items[ready], copy, track)
             ready += 1
-        push(self, parts, n, flags)
+        push(self, parts, n, flags, &whom)
     finally:
         while ready:
             ready -= 1
@@ -416,17 +362,20 @@ cdef object _again():
 
 # ---------------------------------------------------------------- socket
 
-cdef class SocketCore(CoreHandle):
+cdef class SocketCore(KindHandle):
     """The data calls of a socket. Every method may be called from any thread."""
 
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):
         """Send one message part; SNDMORE announces another. Blocks where the socket type does, at most SNDTIMEO.
 
-        Raises Again (DONTWAIT or SNDTIMEO), ContextTerminated, ZMQError (ENOTSOCK, ENOTSUP, EFSM, EHOSTUNREACH).
+        routing_id: SERVER, PEER: the peer it goes to. group: RADIO: the group it is for. Other types ignore them.
+        Raises Again (DONTWAIT or SNDTIMEO), ContextTerminated, ZMQError (ENOTSOCK, ENOTSUP, EFSM, EHOSTUNREACH; EINVAL for SNDMORE on
+        types without parts and for a bad group or routing id; EMSGSIZE for what no datagram holds).
         """
         cdef Sock* s = self.s
         cdef int rc
-        if type(data) is bytes and PyBytes_GET_SIZE(data) < BIG and copy and s != NULL and not sock_state(s):
+        if (type(data) is bytes and PyBytes_GET_SIZE(data) < BIG and copy and group is None and routing_id is None and s != NULL
+                and not sock_state(s)):
             # the usual case, without a detour
             pthread_mutex_lock(&s.lock)
             if flags & SNDMORE == 0 and send_fast(s, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
@@ -436,7 +385,7 @@ cdef class SocketCore(CoreHandle):
             pthread_mutex_unlock(&s.lock)
             if rc == OK:
                 return None
-        return send_part(self, data, flags, copy, track)
+        return send_part(self, data, flags, copy, track, routing_id, group)
 
     def recv(self, int flags=0, bint copy=True, bint track=False):
         """Receive one message part: bytes, or a Frame on the queue's memory (copy=False). Blocks, at most RCVTIMEO.

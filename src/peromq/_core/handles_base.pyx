@@ -26,7 +26,7 @@ from peromq._core.sockopt cimport set_bytes, set_option
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, pthread_mutex_destroy,
                                  pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_count, trie_count
-from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_PAIR, T_ROUTER, T_XPUB, IoThread, Pipe
+from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_CHANNEL, T_PAIR, T_ROUTER, T_XPUB, IoThread, Pipe
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.wait cimport drop_leases, read_leased
 
@@ -274,7 +274,7 @@ cdef class CoreHandle:
         p = sock_find(s, token)
         if s.state.load(memory_order_relaxed) & S_CLOSED and p == NULL:
             rc = ENOTSOCK
-        elif s.type == T_PAIR and sock_has_peer(s, p):
+        elif s.type in (T_PAIR, T_CHANNEL) and sock_has_peer(s, p):
             rc = EAGAIN
         elif p == NULL:
             p = pipe_new_wire(s, token, bound)

@@ -57,6 +57,24 @@ cdef class Pin:
             self.event.set()
 
 
+cdef uint32_t number_of(object value) except? 0:
+    """A routing id. 0 stands for none, and cannot be given."""
+    cdef uint32_t number = value
+    if number == 0:
+        raise make_error(22)
+    return number
+
+
+cdef object group_of(object value):
+    """A group as octets. RFC 48: group = 0*255OCTET; libzmq ends it at a NUL."""
+    cdef object name = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    if not isinstance(name, bytes):
+        raise TypeError(f"a group is str or bytes, not {type(value).__name__}")
+    if len(name) > 255 or b"\0" in name:
+        raise make_error(22)
+    return name
+
+
 cdef Frame frame_received(Chunk* chunk, const uint8_t* data, size_t size, bint more, Chunk* properties, object engine):
     """A frame of the queue's own memory; takes over a reference to chunk and to properties."""
     cdef Frame f = Frame.__new__(Frame)
@@ -83,8 +101,8 @@ cdef class Frame:
         self.properties = NULL
         self.data = NULL
         self.size = 0
-        self.routing_id = 0
-        self.group = ""
+        self.number = 0
+        self.group_name = b""
 
     def __init__(self, data=None, bint track=False, copy=None, copy_threshold=None):
         cdef Pin pin
@@ -134,6 +152,24 @@ cdef class Frame:
             # memory that another object owns (a sender's bytes, by reference) is not to be written to
             PyBuffer_FillInfo(view, self, <void*>(self.data if self.data != NULL else <const uint8_t*>b""), self.size,
                               self.chunk == NULL or self.chunk.pin != NULL, flags)
+
+    @property
+    def routing_id(self):
+        """SERVER, PEER: the peer it came from, or is to go to; 0: nobody. EINVAL unless 1 to 4294967295."""
+        return self.number
+
+    @routing_id.setter
+    def routing_id(self, value):
+        self.number = number_of(value)
+
+    @property
+    def group(self):
+        """RADIO, DISH: the group it is for. Set it to text or bytes; EINVAL for more than 255 octets, or a NUL."""
+        return self.group_name.decode("utf-8", "surrogateescape")
+
+    @group.setter
+    def group(self, value):
+        self.group_name = group_of(value)
 
     @property
     def bytes(self):
@@ -193,12 +229,18 @@ cdef class Frame:
         f.more = self.more
         f._tracker = self._tracker
         f._bytes = self._bytes
+        f.number = self.number
+        f.group_name = self.group_name
         return f
 
     def get(self, option):
         """A message option (MORE, SHARED, SRCFD: int) or a property of its peer ("Socket-Type", "Identity", …: str)."""
         if isinstance(option, bytes):
             option = option.decode("utf-8")
+        if option == "routing_id":
+            return self.number
+        if option == "group":
+            return self.group
         if isinstance(option, str):
             if self.properties != NULL:
                 found = (<object><PyObject*>self.properties.owner).get(option)
@@ -214,7 +256,13 @@ cdef class Frame:
         raise make_error(22)
 
     def set(self, option, value):
-        raise make_error(22)                                    # no option of a message can be set, in libzmq either
+        """Set "routing_id" or "group". No option with a number can be set, in libzmq either: EINVAL."""
+        if option == "routing_id":
+            self.routing_id = value
+        elif option == "group":
+            self.group = value
+        else:
+            raise make_error(22)
 
     def __getitem__(self, key):
         return self.get(key)

@@ -11,6 +11,7 @@ from peromq._core.iothread cimport group_drop
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
 from peromq._core.trie cimport topics_free, trie_free
 from peromq._core.types cimport DIRTY_LOOK, WaitLink
+from peromq._core.udp cimport Datagrams, udp_free
 
 
 cdef void wake_waiters(Sock* s) noexcept nogil:
@@ -124,6 +125,8 @@ cdef void conn_unref(Conn* c) noexcept nogil:
         chunk_unref(c.body)
     if c.codec != NULL:
         codec_free(c.codec)
+    if c.udp != NULL:
+        udp_free(<Datagrams*>c.udp)
     c.io.load.fetch_sub(1)
     pthread_mutex_destroy(&c.rlock)
     pthread_mutex_destroy(&c.wlock)
@@ -152,6 +155,10 @@ cdef void pipe_unref(Pipe* p) noexcept nogil:
         chunk_unref(p.properties)
     if p.rid != NULL:
         del p.rid
+    if p.joined != NULL:
+        del p.joined
+    if p.udp != NULL:
+        udp_free(<Datagrams*>p.udp)
     free(p)
     if s != NULL:
         sock_unref(s)
@@ -194,6 +201,15 @@ cdef void sock_unref(Sock* s) noexcept nogil:
         del s.hiccup
     if s.my_rid != NULL:
         del s.my_rid
+    if s.by_number != NULL:
+        del s.by_number
+    if s.members != NULL:
+        del s.members
+        del s.outlets
+        del s.out_group
+    if s.groups_joined != NULL:
+        del s.groups_joined
+        del s.in_group
     del s.notice_from
     del s.pipes
     del s.by_rid

@@ -1,16 +1,20 @@
-# The socket patterns of RFC 28, 30 and 31. Here: what all of them share, PUSH, PULL, DEALER and PAIR, and who does what for which
-# type. The others are in reqrep.pyx, router.pyx and pubsub.pyx.
+# The socket patterns of RFC 28, 30, 31, 41, 49 and 52. Here: what all of them share, PUSH, PULL, DEALER and PAIR and those that are
+# the same without parts (SCATTER, GATHER, CLIENT, CHANNEL), and who does what for which type. The others are in reqrep.pyx, router.pyx,
+# pubsub.pyx, groups.pyx (RADIO, DISH), numbered.pyx (SERVER, PEER) and udp.pyx (DGRAM).
 #
 # Seen from here a peer is a pipe: frames can be put into it and peeked from it. No descriptors, no bytes on the wire, no waiting:
 # what cannot be done now returns WOULD_BLOCK. Everything runs under the socket's lock. Errors are errno values, pyzmq's.
-from libc.errno cimport ENOMEM
+from libc.errno cimport EINVAL, ENOMEM
 from libc.stdint cimport uint32_t
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
 from peromq._core.flow cimport (BIG, F_MORE, PIN_TRACKED, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
                                 flow_put_body, flow_put_tracked, flow_rollback)
+from peromq._core.groups cimport (dish_connected, dish_joined, dish_peek, radio_added, radio_forget, radio_input, radio_left,
+                                  radio_send)
 from peromq._core.notify cimport wake_sock
+from peromq._core.numbered cimport number_added, number_farewell, number_left, number_send
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
                                   untarget, xpub_done, xpub_peek, xsub_send)
 from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
@@ -19,8 +23,9 @@ from peromq._core.router cimport (router_done, router_expect, router_farewell, r
                                   router_send, router_writable)
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
-from peromq._core.types cimport (OK, T_DEALER, T_PAIR, T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_ROUTER, T_SUB, T_XPUB, T_XSUB,
-                                 WOULD_BLOCK)
+from peromq._core.types cimport (OK, T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
+                                 T_SCATTER, T_SERVER, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
+from peromq._core.udp cimport dgram_send, dgram_writable
 
 cdef enum:
     MOST_REJECTED = 1000         # messages dropped in one call under the lock
@@ -96,6 +101,18 @@ cdef bint fq_reject(Sock* s, FrameRef* fr, int* rejected) noexcept nogil:
     return False
 
 
+cdef int single_peek(Sock* s, FrameRef* fr) noexcept nogil:
+    """The next message, of those that have one part."""
+    cdef int rejected = 0
+    while True:
+        if fq_peek(s, fr) != OK:
+            return WOULD_BLOCK
+        if not fr.flags & F_MORE:
+            return OK
+        if not fq_reject(s, fr, &rejected):
+            return WOULD_BLOCK
+
+
 cdef Pipe* lb_pick(Sock* s) noexcept nogil:
     """The next peer with room, round robin, or NULL."""
     cdef Pipe* p
@@ -141,7 +158,7 @@ cdef int put_or_fail(Sock* s, Pipe* p, const uint8_t* data, size_t n, bint more,
 
 
 cdef int lb_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
-    """PUSH, DEALER, PAIR: the whole message to the next peer with room."""
+    """PUSH, DEALER, PAIR and their like: the whole message to the next peer with room."""
     cdef Pipe* p
     cdef int rc
     if s.out_drop:
@@ -163,7 +180,9 @@ cdef int lb_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) 
 
 cdef int send_frame(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     """Send one frame. OK, WOULD_BLOCK, or an errno. `pin` holds data's memory for bodies that go by reference."""
-    if s.type == T_PUSH or s.type == T_DEALER or s.type == T_PAIR:
+    if more and s.single:
+        return EINVAL                       # RFC 41, 48, 49, 51, 52: no messages of several parts
+    if s.balances:
         return lb_send(s, data, n, more, pin)
     if s.type == T_REQ:
         return req_send(s, data, n, more, pin)
@@ -175,13 +194,19 @@ cdef int send_frame(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pi
         return pub_send(s, data, n, more, pin)
     if s.type == T_XSUB:
         return xsub_send(s, data, n, more, pin)
+    if s.type == T_RADIO:
+        return radio_send(s, data, n, more, pin)
+    if s.type == T_SERVER or s.type == T_PEER:
+        return number_send(s, data, n, more, pin)
+    if s.type == T_DGRAM:
+        return dgram_send(s, data, n, more, pin)
     return ENOTSUP
 
 
 cdef int recv_peek(Sock* s, FrameRef* out) noexcept nogil:
     """Describe the next frame for the application. It stays valid until recv_done, or longer if its chunk is pinned."""
-    if s.type == T_PULL or s.type == T_DEALER or s.type == T_PAIR:
-        return fq_peek(s, out)
+    if s.queues or s.type == T_DGRAM:
+        return single_peek(s, out) if s.single else fq_peek(s, out)
     if s.type == T_REQ:
         return req_peek(s, out)
     if s.type == T_REP:
@@ -192,6 +217,8 @@ cdef int recv_peek(Sock* s, FrameRef* out) noexcept nogil:
         return sub_peek(s, out)
     if s.type == T_XPUB:
         return xpub_peek(s, out)
+    if s.type == T_DISH:
+        return dish_peek(s, out)
     return ENOTSUP
 
 
@@ -220,7 +247,7 @@ cdef bint can_send(Sock* s) noexcept nogil:
         sock_process(s)
     if s.out_more:
         return True
-    if s.type == T_PUSH or s.type == T_DEALER or s.type == T_PAIR:
+    if s.balances:
         return lb_pick(s) != NULL
     if s.type == T_REQ:
         return (not s.awaiting or s.relaxed) and lb_pick(s) != NULL
@@ -228,7 +255,10 @@ cdef bint can_send(Sock* s) noexcept nogil:
         return s.awaiting
     if s.type == T_ROUTER:
         return router_writable(s)
-    return s.type == T_PUB or s.type == T_XPUB or s.type == T_XSUB
+    if s.type == T_DGRAM:
+        return dgram_writable(s)
+    return (s.type == T_PUB or s.type == T_XPUB or s.type == T_XSUB or s.type == T_RADIO or s.type == T_SERVER
+            or s.type == T_PEER)
 
 
 # ---------------------------------------------------------------- peers come and go
@@ -237,7 +267,7 @@ cdef void greet(Sock* s, Pipe* p) noexcept nogil:
     """PROBE_ROUTER, HELLO_MSG: the first messages on each new connection."""
     if s.probe and (s.type == T_ROUTER or s.type == T_DEALER or s.type == T_REQ) and put(p, 0, NULL, 0, NULL) == 0:
         commit(s, p)
-    if s.hello != NULL and (s.type == T_ROUTER or s.type == T_DEALER):
+    if s.hello != NULL and s.type in (T_ROUTER, T_DEALER, T_CLIENT, T_SERVER, T_PEER):
         if put(p, 0, <const uint8_t*>s.hello.data(), s.hello.size(), NULL) == 0:
             commit(s, p)
 
@@ -250,6 +280,10 @@ cdef void pattern_added(Sock* s, Pipe* p) noexcept nogil:
         sub_added(s, p)
     elif s.type == T_ROUTER:
         router_expect(s, p)
+    elif s.by_number != NULL:
+        number_added(s, p)
+    elif s.type == T_RADIO:
+        radio_added(s, p)
 
 
 cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
@@ -258,6 +292,10 @@ cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
     if s.topics != NULL:
         if p.minor == 0:
             sub_translate(p)
+    elif s.type == T_DISH:
+        dish_connected(s, p)
+    elif s.type == T_RADIO:
+        radio_forget(s, p)
     elif s.probe or s.hello != NULL or p.conflate:
         old = flow_take(p.outq)
         if old == NULL:
@@ -275,6 +313,8 @@ cdef void pattern_joined(Sock* s, Pipe* p) noexcept nogil:
         router_joined(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_joined(s, p)
+    elif s.type == T_DISH:
+        dish_joined(s, p)
 
 
 cdef void deliver(Sock* s, Pipe* p, const string* text) noexcept nogil:
@@ -290,6 +330,8 @@ cdef void pattern_ended(Sock* s, Pipe* p) noexcept nogil:
     """The peer went, for good."""
     if s.type == T_ROUTER:
         router_farewell(s, p)
+    elif s.by_number != NULL:
+        number_farewell(s, p)
 
 
 cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
@@ -306,6 +348,10 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
         pub_left(s, p)
     elif s.type == T_XSUB:
         untarget(s, p)
+    elif s.by_number != NULL:
+        number_left(s, p)
+    elif s.type == T_RADIO:
+        radio_left(s, p)
     if not p.listed and s.in_pipe == p:
         s.in_pipe = NULL
         s.in_more = 0
@@ -321,7 +367,7 @@ cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
     elif s.type == T_SUB or s.type == T_XSUB:
         untarget(s, p)
         sub_hiccup(s, p)
-    elif s.type == T_DEALER and s.hiccup != NULL:
+    elif s.hiccup != NULL and s.type in (T_DEALER, T_CLIENT, T_PEER):
         deliver(s, p, s.hiccup)
 
 
@@ -332,6 +378,8 @@ cdef void pattern_input(Sock* s, Pipe* p) noexcept nogil:
         conflate_in(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_input(s, p)
-    elif s.type == T_PUSH:
+    elif s.type == T_RADIO:
+        radio_input(s, p)
+    elif s.type == T_PUSH or s.type == T_SCATTER:
         while pipe_peek(p, &fr):            # a PULL has nothing to say; do not let it fill our memory
             flow_next(p.inq, &fr)

@@ -89,41 +89,42 @@ cdef bint encode(Sock* s, uint8_t flags, const uint8_t* data, size_t n) noexcept
     return True
 
 
-cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
-    """To every matching peer that has room; a full one misses the whole message and nobody waits for it."""
+cdef int drop_full(Sock* s) noexcept nogil:
+    """Leave only targets that have room. WOULD_BLOCK: NODROP, and not all of them have."""
     cdef size_t i = 0
     cdef Pipe* p
     cdef int conflate = 0
+    while i < s.targets.size():
+        p = s.targets[0][i]
+        if pipe_writable(p):
+            conflate |= p.conflate
+            i += 1
+            continue
+        if s.nodrop:
+            s.targets.clear()
+            return WOULD_BLOCK
+        s.targets[0][i] = s.targets.back()
+        s.targets.pop_back()
+    if conflate:
+        for i in range(s.targets.size()):
+            if s.targets[0][i].conflate:
+                conflate_out(s.targets[0][i])
+    return OK
+
+
+cdef void hand_out(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
+    """The next frame of a message to all targets."""
+    cdef size_t i = 0
+    cdef Pipe* p
     cdef int rc
     cdef uint8_t flags = F_MORE if more else 0
     cdef bint shared
     cdef uint32_t at = 0
     cdef uint32_t octets = 0
-    if not s.out_more:
-        if s.ev_any.load(memory_order_seq_cst):
-            sock_process(s)
-        match(s, data, n)
-        while i < s.targets.size():
-            p = s.targets[0][i]
-            if pipe_writable(p):
-                conflate |= p.conflate
-                i += 1
-                continue
-            if s.nodrop:
-                s.targets.clear()
-                return WOULD_BLOCK
-            s.targets[0][i] = s.targets.back()
-            s.targets.pop_back()
-        s.newcomer = NULL
-        if conflate:
-            for i in range(s.targets.size()):
-                if s.targets[0][i].conflate:
-                    conflate_out(s.targets[0][i])
     shared = n < BIG and s.targets.size() >= MANY_TARGETS and not (pin != NULL and pin.flags & PIN_TRACKED) and encode(s, flags, data, n)
     if shared:
         octets = <uint32_t>frame_size(n)
         at = s.cast.wpos - octets
-    i = 0
     while i < s.targets.size():
         p = s.targets[0][i]
         rc = flow_share(p.outq, flags, s.cast, at, octets) if shared else 1
@@ -139,6 +140,18 @@ cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
         if not more:
             commit(s, p)
         i += 1
+
+
+cdef int pub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
+    """To every matching peer that has room; a full one misses the whole message and nobody waits for it."""
+    if not s.out_more:
+        if s.ev_any.load(memory_order_seq_cst):
+            sock_process(s)
+        match(s, data, n)
+        if drop_full(s) != OK:
+            return WOULD_BLOCK
+        s.newcomer = NULL
+    hand_out(s, data, n, more, pin)
     s.out_more = more
     return OK
 

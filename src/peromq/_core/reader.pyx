@@ -4,20 +4,21 @@
 # knows a socket pattern. A stranger cannot get here before his handshake is done, but everything he sends now is still his choice:
 # sizes are checked before memory is asked for, and memory follows what really arrived.
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.coded_in cimport coded_feed, coded_read, coded_resume
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref,
-                                flow_grow, flow_link_body, flow_publish, get_size8, put_header)
+                                flow_grow, flow_link_body, flow_publish, get_size8, put_header, quota)
 from peromq._core.notify cimport conn_fail, conn_unref, io_mark_dirty, post_event
 from peromq._core.requeue cimport flow_keep_last
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait,
                                  iovec, msghdr, now_ns, quickack, rcv_low_water, pthread_mutex_lock, pthread_mutex_trylock,
                                  pthread_mutex_unlock, sys_recv, sys_recvmsg)
 from peromq._core.types cimport DIRTY_LOOK, EV_READ, FAILED, OK, Conn, Group
+from peromq._core.udp cimport Datagrams, udp_read
 
 cdef enum:
     BULK = 1 << 17                       # so much of a body to come is waited for in the kernel, up to ...
@@ -55,11 +56,31 @@ cdef int handle_command(Conn* c, const uint8_t* d, size_t n) noexcept nogil:
             return 1
         if d[0] == 6 and n >= 7 and memcmp(d + 1, b"CANCEL", 6) == 0:
             return 1
+    if c.keep_joins:                                # RFC 48: group = 0*255OCTET
+        if d[0] == 4 and n >= 5 and memcmp(d + 1, b"JOIN", 4) == 0:
+            return 1 if n <= 5 + 255 else -1
+        if d[0] == 5 and n >= 6 and memcmp(d + 1, b"LEAVE", 5) == 0:
+            return 1 if n <= 6 + 255 else -1
+    return 0
+
+
+cdef int check_group(Conn* c, uint8_t flags, size_t n) noexcept nogil:
+    """DISH accepts only messages of a group and a body (RFC 48; libzmq closes otherwise)."""
+    if c.check == 4:
+        if not flags & F_MORE or n > 255:
+            return -1
+        c.check = 5
+    else:
+        if flags & F_MORE:
+            return -1
+        c.check = 4
     return 0
 
 
 cdef inline int check_frame(Conn* c, uint8_t flags, size_t n) noexcept nogil:
     """REQ accepts only replies that start with a delimiter, or a 4-octet id and one (RFC 28; libzmq closes otherwise)."""
+    if c.check >= 4:
+        return check_group(c, flags, n)
     if c.check == 1:
         if flags & F_MORE and n == 0:
             c.check = 3
@@ -74,16 +95,6 @@ cdef inline int check_frame(Conn* c, uint8_t flags, size_t n) noexcept nogil:
     elif not flags & F_MORE:
         c.check = 1
     return 0
-
-
-cdef inline uint32_t quota(Flow* f) noexcept nogil:
-    """How many messages the high-water mark still admits."""
-    cdef uint64_t queued
-    cdef uint32_t hwm = f.hwm.load(memory_order_relaxed)
-    if hwm == 0:
-        return 0x7fffffff
-    queued = f.written - f.read.load(memory_order_seq_cst)      # scan stores `paused` before (Dekker)
-    return <uint32_t>(hwm - queued) if queued < hwm else 0
 
 
 cdef int scan(Conn* c, bint* news) noexcept nogil:
@@ -303,7 +314,7 @@ cdef inline void tell_consumer(Conn* c) noexcept nogil:
 cdef void watch(Conn* c, bint on) noexcept nogil:
     """Have the group's epoll report input, or not while the receive queue is full."""
     cdef epoll_event e
-    if c.watched == on or c.fd < 0:
+    if c.watched == on or c.fd < 0 or (c.udp != NULL and not (<Datagrams*>c.udp).receives):
         return
     c.watched = on
     e.events = EPOLLIN
@@ -445,6 +456,8 @@ cdef int read_chunk(Conn* c, bint* news) noexcept nogil:
 cdef int read_locked(Conn* c, int calls) noexcept nogil:
     cdef bint news = False
     cdef int rc = 0
+    if c.udp != NULL:
+        return udp_read(c, calls)
     if c.fd < 0 or c.failed.load(memory_order_relaxed):
         return FAILED
     if not c.watched and not c.paused.load(memory_order_relaxed):

@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from libcpp.deque cimport deque
+from libcpp.set cimport set as ordered_set
 from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
@@ -21,9 +22,12 @@ from peromq._core.requeue cimport conflate_pipe
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
 from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close
 from peromq._core.trie cimport topics_new, trie_new
-from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_DEALER, T_PAIR,
-                                 T_PUB, T_PULL, T_PUSH, T_REP, T_REQ, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
+from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_CHANNEL, T_CLIENT,
+                                 T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
+                                 T_REQ, T_SCATTER, T_SERVER, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
 from peromq._core.writer cimport conn_write
+
+ctypedef vector[Pipe*] Pipes
 
 cdef enum:
     FLUSHED = 2                 # EV_FLUSHED of the control plane
@@ -57,13 +61,27 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.notice_from = new deque[Pipe*]()
     s.targets = new vector[Pipe*]()
     s.request_id = s.next_rid = <uint32_t>(<size_t>now_ns() ^ (<size_t>s >> 4))    # RFC 28: begins anywhere
-    s.plain_out = type == T_PUSH or type == T_DEALER or type == T_PAIR
-    s.plain_in = type == T_PULL or type == T_DEALER or type == T_PAIR or type == T_SUB or type == T_XSUB
+    s.balances = (type == T_PUSH or type == T_DEALER or type == T_PAIR or type == T_CLIENT or type == T_SCATTER
+                  or type == T_CHANNEL)
+    s.queues = (type == T_PULL or type == T_DEALER or type == T_PAIR or type == T_CLIENT or type == T_GATHER
+                or type == T_CHANNEL or type == T_SERVER or type == T_PEER)
+    s.single = type >= T_SERVER and type != T_DGRAM
+    s.plain_out = s.balances
+    s.plain_in = s.queues or type == T_SUB or type == T_XSUB
     if type == T_PUB or type == T_XPUB:
         s.trie = trie_new()
         s.asked = trie_new()
     elif type == T_SUB or type == T_XSUB:
         s.topics = topics_new()
+    elif type == T_SERVER or type == T_PEER:
+        s.by_number = new unordered_map[uint32_t, Pipe*]()
+    elif type == T_RADIO:
+        s.members = new unordered_map[string, Pipes]()
+        s.outlets = new vector[Pipe*]()
+        s.out_group = new string()
+    elif type == T_DISH:
+        s.groups_joined = new ordered_set[string]()
+        s.in_group = new string()
     return s
 
 
@@ -107,7 +125,7 @@ cdef bint sock_has_peer(Sock* s, Pipe* mine) noexcept nogil:
 cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
     """Take p (and its first reference) among the socket's pipes. -1: a PAIR has its peer already, and p is no more."""
     cdef bint there, left
-    if s.type == T_PAIR and sock_has_peer(s, p):
+    if s.type in (T_PAIR, T_CHANNEL) and sock_has_peer(s, p):
         p.ended = 1
         if p.link != NULL:
             link_leave(p)
@@ -116,7 +134,7 @@ cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
     p.idx_all = <int>s.pipes.size()
     s.pipes.push_back(p)
     p.listed = 1
-    if s.type != T_PUSH or p.link == NULL:
+    if s.type not in (T_PUSH, T_SCATTER) or p.link == NULL:
         array_add(&s.fq, p, IN)
     array_add(&s.lb, p, OUT)
     if p.conflate:
@@ -356,8 +374,8 @@ cdef void pipe_close(Sock* s, Pipe* p) noexcept nogil:
 
 
 cdef bint pipe_pending(Pipe* p) noexcept nogil:
-    """Is there something for which the peer is worth waiting? Not what SUB and XSUB say: nobody waits for their messages any more."""
-    if p.conn == NULL and p.sock.topics != NULL:
+    """Is there something for which the peer is worth waiting? Not what SUB, XSUB and DISH say: nobody waits for their messages any more."""
+    if p.conn == NULL and (p.sock.topics != NULL or p.sock.groups_joined != NULL):
         return False
     return p.outq.produced.load(memory_order_relaxed) != p.outq.read.load(memory_order_relaxed)
 

@@ -28,7 +28,7 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t sys_sendmsg "sendmsg"(int, const msghdr*, int)
     ssize_t sys_recvmsg "recvmsg"(int, msghdr*, int)
     int sys_shutdown "shutdown"(int, int)
-    enum: MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_RDWR, SHUT_WR
+    enum: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, SHUT_RDWR, SHUT_WR
 
 cdef extern from *:
     """

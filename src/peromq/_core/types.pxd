@@ -8,6 +8,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libcpp.atomic cimport atomic
 from libcpp.deque cimport deque
+from libcpp.set cimport set as ordered_set
 from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
@@ -29,6 +30,16 @@ cdef enum:                    # socket types, numbered as in zmq.h
     T_PUSH = 8
     T_XPUB = 9
     T_XSUB = 10
+    T_STREAM = 11
+    T_SERVER = 12
+    T_CLIENT = 13
+    T_RADIO = 14
+    T_DISH = 15
+    T_GATHER = 16
+    T_SCATTER = 17
+    T_DGRAM = 18
+    T_PEER = 19
+    T_CHANNEL = 20
 
 cdef enum:                    # Pipe.ev_bits
     EV_READ = 1               # the inbound flow was empty and is not any more
@@ -109,6 +120,11 @@ cdef struct Pipe:             # a socket's relation to one peer
     int in_message            # app: XPUB: inside a multipart message from this peer
     int in_user               # app: XPUB: which began as a user message
     string* rid               # app: ROUTER: the peer's routing id
+    uint32_t number           # app: SERVER, PEER: the peer's routing id
+    int datagrams             # const: no peer but an address: nobody joins there or hears of groups
+    void* udp                 # app: the Datagrams for its connection to come, or NULL
+    int hears                 # app: DISH: the inproc peer is a RADIO, which takes JOIN and LEAVE
+    unordered_map[string, int]* joined   # app: RADIO: the groups the peer joined, and how often; or NULL
     int ev_bits               # ev
     int ev_linked             # ev
     Pipe* ev_next             # ev
@@ -140,8 +156,10 @@ cdef struct Conn:
     uint32_t waits            # rd: how often it kept us waiting
     atomic[int] paused        # shared: the reader stopped at the high-water mark
     int watched               # rd: registered in the group's epoll
-    int check                 # rd: framing check of REQ: 0 none, 1 expects delimiter, 2 after id, 3 body
+    int check                 # rd: framing check: 0 none; REQ: 1 expects delimiter, 2 after id, 3 body; DISH: 4 expects group, 5 body
     int keep_subs             # const: subscription commands go to the application
+    int keep_joins            # const: JOIN and LEAVE do
+    void* udp                 # const: the descriptor carries datagrams: a Datagrams (udp.pxd), or NULL
     int newest_only           # const: CONFLATE: inq keeps the newest message
     int64_t max_size          # const
     # writing
@@ -224,6 +242,9 @@ cdef struct Sock:
     int type                  # const
     int plain_out             # app: fast.pxd may send, receive for this socket
     int plain_in
+    int balances              # const: sends like PUSH: to the next peer with room
+    int queues                # const: receives like PULL: from all peers in turn
+    int single                # const: messages have one part
     atomic[int] state         # shared
     # options, app
     int sndhwm
@@ -282,6 +303,20 @@ cdef struct Sock:
     uint32_t next_rid
     int rid_sent              # the routing-id frame of the current message was handed out
     int in_notice             # the message being received is from notices
+    # SERVER, PEER
+    unordered_map[uint32_t, Pipe*]* by_number
+    uint32_t out_number       # to whom the message goes that is being sent
+    # RADIO, DISH
+    unordered_map[string, vector[Pipe*]]* members    # RADIO: of each group
+    vector[Pipe*]* outlets    # RADIO: addresses that get everything
+    ordered_set[string]* groups_joined   # DISH
+    string* out_group         # of the message being sent
+    string* in_group          # of the message being received
+    # datagrams, shared: how many came, were not worth keeping, went, could not be sent
+    atomic[uint64_t] udp_in
+    atomic[uint64_t] udp_bad
+    atomic[uint64_t] udp_out
+    atomic[uint64_t] udp_lost
     # PUB, XPUB, SUB, XSUB
     Trie* trie
     Trie* asked               # XPUB_MANUAL: what peers asked for, whatever the application made of it

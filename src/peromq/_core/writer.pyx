@@ -14,6 +14,7 @@ from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLONESHOT, EPO
                                  epoll_event, iovec, msghdr, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
                                  sys_sendmsg)
 from peromq._core.types cimport EV_WRITE, FAILED, OUT_ARMED, OUT_KNOWN, WOULD_BLOCK, Conn
+from peromq._core.udp cimport udp_has_more, udp_write_once
 
 cdef enum:
     MAX_IOV = 64
@@ -191,7 +192,12 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
     if c.want_out == OUT_ARMED:
         return WOULD_BLOCK
     while True:
-        rc = write_once(c) if c.codec == NULL else coded_write_once(c)
+        if c.udp != NULL:
+            rc = udp_write_once(c)
+        elif c.codec != NULL:
+            rc = coded_write_once(c)
+        else:
+            rc = write_once(c)
         # after each call: a peer may have answered and the sender gone on before a long run of them ends
         if f.nread != f.credited and flow_credit(f):
             post_event(c.pipe, EV_WRITE)
@@ -217,7 +223,10 @@ cdef int write_locked(Conn* c, bint go_idle) noexcept nogil:
 
 cdef bint has_more(Conn* c) noexcept nogil:
     cdef Chunk* ch = c.cur
-    cdef uint64_t p = ch.pub.load(memory_order_seq_cst)
+    cdef uint64_t p
+    if c.udp != NULL:
+        return udp_has_more(c)
+    p = ch.pub.load(memory_order_seq_cst)
     return c.cpos < readable(ch, p) or (p & SEALED) != 0
 
 

@@ -1,0 +1,4 @@
+from peromq._core.handles_base cimport CoreHandle
+
+cdef class KindHandle(CoreHandle):
+    pass
