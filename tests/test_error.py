@@ -114,6 +114,8 @@ def test_has() -> None:
     assert zmq.has("ipc")
     assert zmq.has("plain")
     assert zmq.has("curve") is bool(importlib.util.find_spec("nacl"))
+    assert zmq.has("draft")
+    assert zmq.DRAFT_API  # RADIO, CLIENT and the others need no switch
     assert not zmq.has("made up")
     with pytest.raises(TypeError):
         zmq.has(b"ipc")  # type: ignore[arg-type]

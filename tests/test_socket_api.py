@@ -524,14 +524,6 @@ def test_iteration_is_ours() -> None:
         assert [message for _, message in zip(range(3), right, strict=False)] == [b"0", b"1", b"2"]
 
 
-def test_draft_calls_are_refused(lib: ModuleType, make: Any) -> None:
-    if lib.DRAFT_API:
-        pytest.skip("built with drafts")
-    for name in ("join", "leave"):
-        with pytest.raises(RuntimeError, match="draft"):
-            getattr(make("SUB"), name)("group")
-
-
 # -- threads
 
 

@@ -17,7 +17,7 @@ from .version import has as has
 from .version import zmq_version_info as zmq_version_info
 
 Message = Frame
-PYZMQ_DRAFT_API = False
+PYZMQ_DRAFT_API = True
 
 # pyzmq's backends are modules below this one; to import them, this must look like a package.
 __path__: list[str] = []

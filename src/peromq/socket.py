@@ -334,6 +334,18 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         """DISH: undo `join`. ZMQError: EINVAL for a group not joined, ENOTSUP on other sockets."""
         self._state.join(group, on=False)
 
+    def connect_peer(self, addr: str | bytes) -> int:
+        """PEER: `connect`, and the routing id to send to whoever is there.
+
+        ZMQError: as `connect`; ENOTSUP on other sockets, EFAULT with IMMEDIATE: there is no queue
+        then that could have an id.
+        """
+        return self._state.connect_peer(_endpoint_text(addr))
+
+    def disconnect_peer(self, routing_id: int) -> None:
+        """SERVER, PEER: end the connection to a peer. ZMQError: EHOSTUNREACH, ENOTSUP."""
+        self._state.disconnect_peer(routing_id)
+
     def datagram_counts(self) -> tuple[int, int, int, int]:
         """udp: datagrams received, received but malformed or too long, sent, and lost on sending.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -81,6 +82,7 @@ class SocketState:
         if not context.get(_O.BLOCKY):
             self.options.linger = 0
         self.inproc = InprocLinks()
+        self._connecting = threading.Lock()  # connect_peer
         self.feed = MonitorFeed(context)
         self.on_peer: Callable[[], None] | None = None  # an inproc peer has come
         self.core: WireCore | None = WireCore(self)
@@ -174,6 +176,29 @@ class SocketState:
             _check_endpoint(endpoint)
             self.options.last_endpoint = self.context.control_for(endpoint).connect(core, endpoint)
         self.options.connect_routing_id = b""  # it was for this connect only
+
+    def connect_peer(self, endpoint: str) -> int:
+        if self.type is not SocketType.PEER:
+            raise ZMQError(Errno.ENOTSUP, "Operation not supported (only PEER)")
+        if self.options.immediate:
+            raise ZMQError(Errno.EFAULT, "Bad address (not with IMMEDIATE)")
+        core = self.open_core()
+        with self._connecting:
+            self.connect(endpoint)
+            if endpoint.startswith(INPROC):
+                token = self.inproc.connected[_inproc_name(endpoint)][-1]
+            else:
+                token = self.context.control_for(endpoint).newest_token(core, endpoint)
+        return core.number_of_token(token)
+
+    def disconnect_peer(self, routing_id: int) -> None:
+        if self.type not in (SocketType.SERVER, SocketType.PEER):
+            raise ZMQError(Errno.ENOTSUP, "Operation not supported (only SERVER and PEER)")
+        core = self.open_core()
+        token = core.token_of_number(routing_id)
+        if not token:
+            raise ZMQError(Errno.EHOSTUNREACH)
+        core.close_pipe(token)
 
     def unbind(self, endpoint: str) -> None:
         core = self.open_core()

@@ -99,16 +99,14 @@ cdef void strike(Sock* s, Pipe* p, const string* name) noexcept nogil:
 
 cdef void leave_group(Sock* s, Pipe* p, const uint8_t* group, size_t n) noexcept nogil:
     cdef string name = string(<const char*>group, n)
-    if p.joined == NULL:
+    cdef int* count
+    if p.joined == NULL or p.joined.count(name) == 0:
         return
-    it = p.joined.find(name)
-    if it == p.joined.end():
-        return
-    if dereference(it).second > 1:
-        dereference(it).second -= 1
-        return
-    p.joined.erase(it)
-    strike(s, p, &name)
+    count = &p.joined[0][name]
+    count[0] -= 1
+    if count[0] == 0:
+        p.joined.erase(name)
+        strike(s, p, &name)
 
 
 cdef void radio_input(Sock* s, Pipe* p) noexcept nogil:

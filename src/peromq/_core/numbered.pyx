@@ -16,7 +16,9 @@ cdef Pipe* number_find(Sock* s, uint32_t number) noexcept nogil:
     if it == s.by_number.end():
         return NULL
     p = dereference(it).second
-    return NULL if p.ended or p.closing else p
+    if p.ended or p.closing:
+        return NULL
+    return p
 
 
 cdef int number_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:

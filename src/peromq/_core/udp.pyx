@@ -6,6 +6,7 @@
 #
 # While the receive queue is full nothing is read: then it is the kernel that drops. Sending waits for the kernel as on a connection.
 from libc.errno cimport EAGAIN, EINTR, EINVAL, EMSGSIZE, ENOMEM, errno
+from libc.stdint cimport uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcpy, memset
@@ -36,6 +37,12 @@ cdef extern from "<arpa/inet.h>" nogil:
     const char* inet_ntop(int, const void*, char*, socklen_t)
     uint16_t htons(uint16_t)
     uint16_t ntohs(uint16_t)
+
+cdef enum:                       # ASCII
+    ZERO = 0x30
+    COLON = 0x3a
+    OPENING = 0x5b
+    CLOSING = 0x5d
 
 cdef enum:
     SLOT = MAX_DATAGRAM + 1
@@ -80,19 +87,19 @@ cdef socklen_t parse_address(const uint8_t* text, size_t n, Address* out) noexce
     if n == 0 or n >= TEXT or memchr(text, 0, n) != NULL:
         return 0
     i = n
-    while i > 0 and text[i - 1] != b":":
+    while i > 0 and text[i - 1] != COLON:
         i -= 1
     if i < 2 or i == n or n - i > 5:
         return 0
     size = i - 1
     while i < n:
-        if not b"0" <= text[i] <= b"9":
+        if text[i] < ZERO or text[i] > ZERO + 9:
             return 0
-        port = port * 10 + text[i] - b"0"
+        port = port * 10 + text[i] - ZERO
         i += 1
     if port == 0 or port > 65535:
         return 0
-    six = size > 2 and text[0] == b"[" and text[size - 1] == b"]"
+    six = size > 2 and text[0] == OPENING and text[size - 1] == CLOSING
     if six:
         text += 1
         size -= 2
@@ -250,6 +257,8 @@ cdef int udp_write_once(Conn* c) noexcept nogil:
     cdef int i, n
     if u.out_at == u.out_n:
         u.out_at = u.out_n = 0
+        if flow_front(c.outq) == NULL:
+            return 0
         if u.outbox == NULL:
             u.outbox = <uint8_t*>malloc(UDP_BATCH * SLOT)
             if u.outbox == NULL:

@@ -100,6 +100,13 @@ class Control:
             sock.options.connect_routing_id = b""  # it was for this connect only
         return endpoint
 
+    def newest_token(self, sock: Core, endpoint: str) -> int:
+        """The token of the last connect to an endpoint; 0 if it has ended already."""
+        record = self._record(sock)
+        with record.lock:
+            dialers = record.dialers.get(endpoint)
+            return dialers[-1].token if dialers else 0
+
     def unbind(self, sock: Core, endpoint: str) -> None:
         """Stop listening; peers accepted there are flushed (LINGER) and cut. ENOENT if unknown."""
         self._drop(sock, endpoint)
