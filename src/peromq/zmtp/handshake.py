@@ -32,7 +32,7 @@ from .greeting import (
     parse_mechanism,
     parse_minor,
 )
-from .mechanisms import Mechanism, SlowMechanism
+from .mechanisms import Mechanism, TakeWork
 from .zap import ZapNeeded
 
 _SOCKET_TYPE = "Socket-Type"
@@ -92,6 +92,7 @@ class Handshake:
         if len(routing_id) > 255:
             raise ValueError(f"routing id of {len(routing_id)} octets, at most 255 are allowed")
         self.mechanism = mechanism
+        self._take_work: TakeWork | None = getattr(mechanism, "take_work", None)
         self._socket_type = socket_type
         self._metadata = _own_metadata(socket_type, routing_id, metadata)
         self._limit = command_limit(max_msg_size)
@@ -174,8 +175,7 @@ class Handshake:
 
     def next_work(self) -> Callable[[], None] | None:
         """What may take seconds and is to be called elsewhere; then data_to_send goes on."""
-        mechanism = self.mechanism
-        return mechanism.take_work() if isinstance(mechanism, SlowMechanism) else None
+        return self._take_work() if self._take_work is not None else None
 
     # -- ZAP
 

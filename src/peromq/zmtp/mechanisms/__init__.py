@@ -13,7 +13,7 @@ has a `gate` for it, and next_command() gives None until the gate is passed or r
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from ..zap import ZapGate
 from .curve_box import CurveTraffic
@@ -56,9 +56,6 @@ class Mechanism(Protocol):
         """
 
 
-@runtime_checkable
-class SlowMechanism(Protocol):
-    """One that has something to do which may take seconds."""
-
-    def take_work(self) -> Callable[[], None] | None:
-        """What is to be called now, in any thread, before data_to_send goes on. Each once."""
+TakeWork = Callable[[], Callable[[], None] | None]
+"""The method `take_work` of a mechanism that has something to do which may take seconds: what is to
+be called now, in any thread, before data_to_send goes on. Each once."""
