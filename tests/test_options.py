@@ -9,7 +9,7 @@ import zmq.constants
 
 import peromq as zmq
 from peromq.option_table import CONTEXT_OPTIONS, LIVE_OPTIONS, SOCKET_OPTIONS, OptionSpec
-from peromq.options import Options
+from peromq.options import Options, shown
 
 TYPES = [kind for kind in zmq.SocketType if kind <= zmq.STREAM]
 # Options the two do not share: libzmq's wheel has no draft API and other optional parts,
@@ -99,6 +99,8 @@ def test_type_errors_are_pyzmqs(libzmq: pyzmq.Context[typing.Any], spec: OptionS
 
     kind = min(spec.types)
     for value in ["text", b"bytes", 1, True, 1.5, None, bytearray(b"x"), 2**40]:
+        if isinstance(value, bytearray) and shown(spec.number, value) != repr(value):
+            continue  # it may be a secret: pyzmq shows it
         with libzmq.socket(kind) as socket:
             assert failure(socket, value) == failure(Options(kind), value)
 

@@ -28,6 +28,22 @@ _DEFAULTS: dict[str, Value] = {
 }
 
 
+_SECRET = frozenset(
+    {
+        SocketOption.CURVE_SECRETKEY,
+        SocketOption.PLAIN_PASSWORD,
+        SocketOption.SOCKS_PASSWORD,
+        SocketOption.WSS_KEY_PEM,
+    }
+)
+
+
+def shown(number: int, value: object) -> str:
+    """A value for the text of an exception, which may go to a log: not of a secret option."""
+    harmless = number not in _SECRET or value is None or isinstance(value, int | float)
+    return repr(value) if harmless else f"a {type(value).__name__}"
+
+
 class Options:
     """Every option of one socket, checked. Not the live ones: RCVMORE, FD, EVENTS, SUBSCRIBE, …"""
 
@@ -170,7 +186,7 @@ class Options:
         spec = SOCKET_OPTIONS.get(number)
         if spec is not None and spec.is_bytes:
             if not isinstance(value, bytes):
-                raise TypeError(f"expected bytes, got: {value!r} ({spec.name})")
+                raise TypeError(f"expected bytes, got: {shown(number, value)} ({spec.name})")
             self._require(spec, writable=True)
             _check_length(spec, value)
             if number in _TEXT_CHECKS:

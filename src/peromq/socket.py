@@ -13,6 +13,7 @@ from .attributes import AttributeSetter, declare_options
 from .constants import Errno, Event, PollEvent, SocketOption, SocketType, _OptType
 from .endpoint_context import EndpointContext
 from .error import ZMQBindError, ZMQError
+from .options import shown
 from .payloads import PayloadMixin
 from .poll import Poller
 from .shadow import number_of
@@ -178,7 +179,8 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
     def set_string(self, option: int, optval: str, encoding: str = "utf-8") -> None:
         """Set an option of bytes to encoded text. TypeError unless str."""
         if not isinstance(optval, str):
-            raise TypeError(f"strings only, not {optval.__class__}: {optval!r}")
+            text = shown(option, optval)
+            raise TypeError(f"strings only, not {optval.__class__}: {text}")
         self.set(option, optval.encode(encoding))
 
     setsockopt_unicode = setsockopt_string = set_string

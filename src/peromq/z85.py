@@ -36,11 +36,11 @@ def decode(z85bytes: str | bytes | bytearray | memoryview) -> bytes:
     raw = bytearray()
     for start in range(0, len(text), 5):
         value = 0
-        for character in text[start : start + 5]:
-            if character not in Z85MAP:
-                raise ValueError(f"not a Z85 character: {chr(character)!r}")
+        for place, character in enumerate(text[start : start + 5], start):
+            if character not in Z85MAP:  # not shown: the text may be a secret key
+                raise ValueError(f"not a Z85 character at position {place}")
             value = value * 85 + Z85MAP[character]
         if value > 0xFFFFFFFF:
-            raise ValueError(f"not Z85, as it stands for no 4 octets: {text[start : start + 5]!r}")
+            raise ValueError(f"not Z85, as it stands for no 4 octets at position {start}")
         raw += value.to_bytes(4, "big")
     return bytes(raw)
