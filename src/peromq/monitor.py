@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import threading
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .constants import Errno, Event, Flag, SocketOption, SocketType
@@ -50,11 +52,18 @@ class MonitorFeed:
             self._pair, self._events = pair, events
             pair.on_peer = self._flush
 
-    def emit(self, event: int, value: int, endpoint: str) -> None:
-        """Send one event in the v1 format, if it is asked for. See zmq_socket_monitor(3)."""
+    def emit(
+        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+    ) -> None:
+        """Send one event in the v1 format, if it is asked for. See zmq_socket_monitor(3).
+
+        details go into a third frame, as a JSON object, for those who want it (EVENT_DETAILS).
+        """
         if not event & self._events:
             return
         message = [_V1.pack(event & 0xFFFF, value & 0xFFFFFFFF), endpoint.encode()]
+        if details is not None and self._events & Event.DETAILS:
+            message.append(json.dumps(dict(details)).encode())
         with self._lock:
             if self._pair is not None:
                 self._backlog.append(message)

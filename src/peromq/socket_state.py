@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ._core.handles import SocketCore
@@ -60,8 +60,10 @@ class WireCore(SocketCore):
         self.socket_type = state.type
         self._feed = state.feed
 
-    def emit(self, event: int, value: int, endpoint: str) -> None:
-        self._feed.emit(event, value, endpoint)
+    def emit(
+        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+    ) -> None:
+        self._feed.emit(event, value, endpoint, details)
 
     def __del__(self) -> None:
         feed = getattr(self, "_feed", None)  # absent if the core could not be made

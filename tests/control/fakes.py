@@ -90,7 +90,7 @@ class FakeSocket:
 
     # -- what the control plane calls
 
-    def emit(self, event: int, value: int, endpoint: str) -> None:
+    def emit(self, event: int, value: int, endpoint: str, details: Any = None) -> None:
         self._events.put((Event(event), value, endpoint))
 
     def retire_pipe(self, token: int) -> None:

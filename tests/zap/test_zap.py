@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from peromq.utils.monitor import recv_monitor_message
 from tests.helpers import (
     AGAINST_LIBZMQ,
     differs_from_libzmq,
@@ -229,6 +230,33 @@ def test_a_flood_that_the_handler_cannot_follow(
             questions += 1
     assert server.recv() == b"in"
     assert questions == 6
+
+
+@differs_from_libzmq
+def test_monitor_events_tell_who_it_is(pair: Any, handler: Any, sock: Any) -> None:
+    """For who wants to know: pyzmq's parser takes two frames only."""
+    zap = handler()
+    made = pair()
+    made.watch.close()
+    feed = made.server.get_monitor_socket(zmq.EVENT_ALL | zmq.EVENT_DETAILS, "inproc://details")
+    for status in (b"200", b"400"):
+        made.client()
+        zap.next()
+        zap.answer(status, metadata=prop(b"Rank", b"major"))
+    yes, no = {}, {}
+    while not (yes and no):
+        event = recv_monitor_message(feed)
+        if event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            yes = event["details"]
+        elif event["event"] == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            no = event["details"]
+        else:
+            assert "details" not in event
+    assert (yes["User-Id"], yes["Rank"], yes["Socket-Type"]) == ("somebody", "major", "PUSH")
+    assert yes["Peer-Address"] == no["Peer-Address"] == "127.0.0.1"
+    assert yes["Mechanism"] == no["Mechanism"] == made.mechanism
+    assert "400" in no["Reason"]
+    feed.close()
 
 
 def test_inproc_asks_nobody(sock: Any, handler: Any, endpoints: Any) -> None:

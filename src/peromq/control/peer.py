@@ -6,10 +6,10 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .._core.handles_codec import Codec
-from ..constants import Event
+from ..constants import Event, SecurityMechanism
 from ..transports import Transform, Transport
 from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest
 from .kerberos import GssapiTransform
@@ -96,9 +96,9 @@ class Peer:
         """Log something about this peer."""
         log.log(level, "%s", text)
 
-    def emit(self, event: int, value: int) -> None:
+    def emit(self, event: int, value: int, details: Mapping[str, str] | None = None) -> None:
         """Tell the monitor something about this peer."""
-        self.record.emit(event, value, self.endpoint)
+        self.record.emit(event, value, self.endpoint, details)
 
     # -- from no connection to an attached one
 
@@ -194,7 +194,8 @@ class Peer:
                 f"{self.settings.type.name} {self.endpoint}: {layer} handshake failed: "
                 f"{failure.reason}",
             )
-        self.emit(failure.event, failure.value)
+        details = {"Mechanism": layer, "Reason": failure.reason, "Peer-Address": self._address}
+        self.emit(failure.event, failure.value, details)
 
     def give_up(self, failure: Failure) -> None:
         """End a handshake, or a connection that is not served, for a reason of our own."""
@@ -246,6 +247,7 @@ class Peer:
             connection.close()
             self.finish()
             return
+        properties = peer.properties | {"Peer-Address": self._address}
         try:
             status = core.attach(
                 self.token,
@@ -255,7 +257,7 @@ class Peer:
                 peer_type=peer.socket_type,
                 minor=peer.minor,
                 bound=self.dies_with_connection,
-                properties=peer.properties | {"Peer-Address": self._address},
+                properties=properties,
                 thread=self.settings.thread_for(self.token),
                 codec=codec,
             )
@@ -280,7 +282,8 @@ class Peer:
                 self.lost(final=False, failed_handshake=False)
             return
         if not self.settings.raw:
-            self.emit(Event.HANDSHAKE_SUCCEEDED, 0)
+            name = SecurityMechanism(self.settings.options.mechanism).name
+            self.emit(Event.HANDSHAKE_SUCCEEDED, 0, properties | {"Mechanism": name})
         self._told = ""
         self.established()
         if self._mute is not None and self.closing:

@@ -6,7 +6,7 @@ import functools
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..constants import SocketType
@@ -55,12 +55,14 @@ class SocketRecord:
             return self.closing
         return next((sock for known in self._handles if (sock := known()) is not None), None)
 
-    def emit(self, event: int, value: int, endpoint: str) -> None:
+    def emit(
+        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+    ) -> None:
         """Tell the socket's monitor. What goes wrong there must not disturb the connection."""
         sock = self.core()
         if sock is not None:
             try:
-                sock.emit(event, value, endpoint)
+                sock.emit(event, value, endpoint, details)
             except Exception:
                 log.exception("monitor event %#x of %s", event, endpoint)
 

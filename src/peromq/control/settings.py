@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.handles_codec import Codec
@@ -39,7 +39,9 @@ class Core(Protocol):
 
     options: Any
 
-    def emit(self, event: int, value: int, endpoint: str) -> None: ...
+    def emit(
+        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+    ) -> None: ...
 
     def open_pipe(self, token: int, routing_id: bytes = b"") -> None: ...
 
