@@ -241,3 +241,12 @@ def test_time_limits_warn(context: Any) -> None:
     with pytest.warns(UserWarning, match="TIMEO"):
         socket.rcvtimeo = 10
     socket.close()
+
+
+@differs_from_libzmq
+def test_groups(pair: Pair) -> None:
+    radio, dish = pair("RADIO", "DISH")
+    dish.join("g")
+    radio.send(b"hello", group="g")
+    frame = dish.recv(copy=False)
+    assert (frame.group, frame.bytes) == ("g", b"hello")

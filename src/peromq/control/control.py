@@ -11,7 +11,8 @@ from typing import Protocol
 
 from ..constants import Errno, Event, SocketType
 from ..error import ZMQError
-from ..transports import split_endpoint
+from ..transports import UdpTransport, split_endpoint
+from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
 from .hub import Hub
 from .listener import Listener
@@ -60,6 +61,8 @@ class Control:
     def bind(self, sock: Core, endpoint: str) -> str:
         """Listen, and return LAST_ENDPOINT. Raises ZMQError."""
         transport, address = split_endpoint(endpoint)
+        if isinstance(transport, UdpTransport):
+            return open_datagrams(self._record(sock), sock, transport, address, bind=True)
         settings = Settings(sock)
         record = self._record(sock)
         try:
@@ -81,6 +84,8 @@ class Control:
     def connect(self, sock: Core, endpoint: str) -> str:
         """Begin to connect, and return LAST_ENDPOINT. Raises ZMQError for bad endpoints only."""
         transport, address = split_endpoint(endpoint)
+        if isinstance(transport, UdpTransport):
+            return open_datagrams(self._record(sock), sock, transport, address, bind=False)
         settings = Settings(sock)
         target = transport.target(address, settings.options)
         record = self._record(sock)
@@ -128,10 +133,13 @@ class Control:
             return
         record.closing = sock
         close = functools.partial(record.close, linger)
+        with record.lock:
+            receivers = [peer for same in record.datagrams.values() for peer in same]
         if record.listeners:
             self._hub.loop.run(close, _CALL_WAIT)
         else:
             self._hub.loop.post(close)
+        self._await_ports(receivers)
 
     def wait_closed(self, timeout: float | None) -> bool:
         """Wait until no socket has endpoints or unsent messages; False after `timeout` seconds."""
@@ -197,25 +205,36 @@ class Control:
         record.add_handle(sock)
         return record
 
+    def _await_ports(self, peers: list[DatagramPeer]) -> None:
+        """The data plane closes their descriptors: the ports are to be free when we return."""
+        if not self._hub.loop.in_thread():
+            for peer in peers:
+                if peer.receives:
+                    peer.gone.wait(_CALL_WAIT)
+
     def _drop(self, sock: Core, endpoint: str) -> None:
         """As in libzmq, unbind and disconnect are one: whatever has this endpoint is ended."""
         split_endpoint(endpoint)
         record = self._records.get(id(sock.options)) if os.getpid() == self._pid else None
         listeners: list[Listener] = []
         dialers: list[Dialer] = []
+        datagrams: list[DatagramPeer] = []
         if record is not None:
             with record.lock:
                 listeners = record.listeners.pop(endpoint, [])
                 dialers = record.dialers.pop(endpoint, [])
-        if not listeners and not dialers:
+                datagrams = record.datagrams.pop(endpoint, [])
+        if not (listeners or dialers or datagrams):
             raise ZMQError(errno.ENOENT, f"not bound or connected (addr={endpoint!r})")
         loop = self._hub.loop
         linger: int = sock.options.linger
-        for dialer in dialers:
-            sock.retire_pipe(dialer.token)  # what is sent after this call goes elsewhere
-            loop.post(functools.partial(dialer.disconnect, linger), dialer)
+        peers: list[Dialer | DatagramPeer] = [*dialers, *datagrams]
+        for peer in peers:
+            sock.retire_pipe(peer.token)  # what is sent after this call goes elsewhere
+            loop.post(functools.partial(peer.disconnect, linger), peer)
         for listener in listeners:
             loop.run(functools.partial(listener.unbind, linger), _CALL_WAIT)
+        self._await_ports(datagrams)
 
     # -- control thread
 

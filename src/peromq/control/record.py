@@ -14,6 +14,7 @@ from .hub import Hub
 from .settings import Core
 
 if TYPE_CHECKING:
+    from .datagrams import DatagramPeer
     from .dialer import Dialer
     from .listener import Listener
     from .peer import Peer
@@ -37,6 +38,7 @@ class SocketRecord:
         self.lock = threading.RLock()
         self.listeners: dict[str, list[Listener]] = {}  # by LAST_ENDPOINT
         self.dialers: dict[str, list[Dialer]] = {}  # by the endpoint of connect()
+        self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT
         self.peers: dict[int, Peer] = {}
         self.closing: Core | None = None  # the socket, once it is closed
         # All handles of one socket share their options; held, so that no other's can be at this id.
@@ -105,11 +107,12 @@ class SocketRecord:
             peer.after_fork()
 
     def _take_endpoints(self) -> list[Listener]:
-        """Empty the tables of endpoints; the dialers are among the peers."""
+        """Empty the tables of endpoints; the others are among the peers."""
         with self.lock:
             listeners = [listener for same in self.listeners.values() for listener in same]
             self.listeners.clear()
             self.dialers.clear()
+            self.datagrams.clear()
         return listeners
 
     def check_gone(self) -> None:
@@ -119,4 +122,4 @@ class SocketRecord:
 
     def is_empty(self) -> bool:
         """No endpoint and no peer is left."""
-        return not (self.listeners or self.dialers or self.peers)
+        return not (self.listeners or self.dialers or self.datagrams or self.peers)

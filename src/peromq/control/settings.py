@@ -62,6 +62,17 @@ class Core(Protocol):
         codec: Codec | None = None,
     ) -> int: ...
 
+    def attach_datagrams(
+        self,
+        token: int,
+        fd: int,
+        *,
+        receives: bool,
+        to: str = "",
+        scope: int = 0,
+        thread: int = -1,
+    ) -> int: ...
+
     def close_pipe(self, token: int) -> None: ...
 
     def abort_pipe(self, token: int) -> None: ...
@@ -76,13 +87,13 @@ class Settings:
     that is not there, EINVAL for security options that do not go together.
     """
 
-    def __init__(self, sock: Core) -> None:
+    def __init__(self, sock: Core, datagrams: bool = False) -> None:
         self.options: SocketOptions = copy.copy(sock.options)
         self.type = SocketType(self.options.type)
-        if self.type is SocketType.DGRAM:
+        if self.type is SocketType.DGRAM and not datagrams:
             raise ZMQError(Errno.ENOCOMPATPROTO)
         self._make_mechanism = mechanism_maker(self.options)
-        if not self.raw:
+        if not self.raw and not datagrams:
             self.handshake()  # what it does not like is better said at once
 
     @property

@@ -22,6 +22,7 @@ from .base import (
 from .ipc import IpcTransport
 from .tcp import TcpTransport
 from .tls import TlsTransport
+from .udp import UdpTransport
 
 __all__ = [
     "TRANSPORTS",
@@ -33,12 +34,14 @@ __all__ = [
     "Transform",
     "TransformError",
     "Transport",
+    "UdpTransport",
     "finish_connect",
     "split_endpoint",
 ]
 
 TRANSPORTS: dict[str, Transport] = {
-    transport.scheme: transport for transport in (TcpTransport(), IpcTransport(), TlsTransport())
+    transport.scheme: transport
+    for transport in (TcpTransport(), IpcTransport(), TlsTransport(), UdpTransport())
 }
 
 
