@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from peromq._core.handles_codec import Codec, CurveCodec
 from tests._core.test_reader import COMMANDS, cut
 from tests._core.wire import PULL, REQ, XPUB, Seen, Wire, expected, pattern
+from tests.fuzz import fuzz_curve
 from tests.oracle import curve
 from tests.oracle.curve import CLIENT, NAME, SERVER, Box
 from tests.oracle.zmtp import Frame, decode, encode_frame, encode_message
@@ -323,3 +324,7 @@ class TestHighWaterMark:
 def test_the_oracle_agrees_with_itself() -> None:
     message = encode_message([b"a", b"b"])
     assert PEER.open_all(sealed(decode(message)[0])) == (decode(message)[0], b"")
+
+
+def test_damaged_commands() -> None:
+    fuzz_curve.run(2000)

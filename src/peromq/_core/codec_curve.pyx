@@ -6,6 +6,7 @@
 #
 # XSalsa20 makes a key of the shared one and the nonce's first 16 octets, then runs Salsa20 with it and the last 8. Those 16 are the
 # same for all messages of a direction, so that key is made once. The first 32 octets of the stream are the Poly1305 key.
+from libc.errno cimport EOVERFLOW
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
@@ -101,7 +102,7 @@ cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t
     cdef uint8_t* nonce
     cdef uint8_t* box
     if k.sent == LAST_NONCE:
-        return -INVALID_SEQUENCE        # never the same nonce twice: new keys are to be had by a new connection
+        return -EOVERFLOW               # never the same nonce twice: new keys are to be had by a new connection
     k.sent += 1
     out = put_header(out, 0, n + EXTRA)     # no COMMAND: libzmq drops what has it
     memcpy(out, b"\x07MESSAGE", NAME)
