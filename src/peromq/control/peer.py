@@ -304,7 +304,7 @@ class Peer:
         elif self.closing and not self.has_pending():
             self.abort()  # it is flushed, as we asked
         else:
-            if value > PROTOCOL_ERRORS:  # CURVE's, in traffic: libzmq's event, whatever it is called
+            if value > PROTOCOL_ERRORS:  # CURVE's, in traffic: libzmq's event, whatever its name
                 self.emit(Event.HANDSHAKE_FAILED_PROTOCOL, value)
             self.emit(Event.DISCONNECTED, self._descriptor)
             self.lost(final=value >= PROTOCOL_ERRORS, failed_handshake=False)
