@@ -168,6 +168,17 @@ def test_a_handler_of_the_wrong_kind_lets_nobody_in(pair: Any, handler: Any) -> 
     assert (event, number) == (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, errno.EFAULT)
 
 
+@differs_from_libzmq
+def test_a_server_socket_cannot_read_questions(pair: Any, sock: Any) -> None:
+    """libzmq takes a SERVER for a handler, too; but a SERVER drops messages of several parts."""
+    zap = sock("SERVER", bind="inproc://zeromq.zap.01")
+    made = pair(handshake_ivl=100)
+    made.client()
+    event, number, _ = made.watch.wait(*FAILURES)
+    assert (event, number) == (zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, errno.ETIMEDOUT)
+    assert not readable(zap)
+
+
 def test_answers_find_their_questions(pair: Any, handler: Any) -> None:
     """Many at a time, answered in another order."""
     zap = handler("ROUTER")
