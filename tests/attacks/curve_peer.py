@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from nacl.bindings import crypto_box_afternm
 
@@ -12,10 +13,11 @@ from tests.raw_zmtp import RawPeer, frame
 
 
 class CurvePeer:
-    """Shakes hands as a PUSH, by the book."""
+    """Shakes hands as a PUSH, by the book. step: octets in a segment, if not all at once."""
 
-    def __init__(self, raw: RawPeer, keys: dict[str, bytes]) -> None:
+    def __init__(self, raw: RawPeer, keys: dict[str, bytes], step: int = 4096) -> None:
         self.raw = raw
+        raw.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent = b""  # the handshake's octets, for who wants to say them again
         mechanism = CurveClient(
             server_key=z85.decode(keys["curve_serverkey"]),
@@ -28,7 +30,8 @@ class CurvePeer:
         while not handshake.done:
             data = handshake.data_to_send()
             self.sent += data
-            raw.send(data)
+            for start in range(0, len(data), step):
+                raw.send(data[start : start + step])
             if not handshake.done:
                 handshake.receive_data(raw.sock.recv(4096))
         traffic = mechanism.take_traffic()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from tests.helpers import last_endpoint, zmq
+from tests.attacks.curve_peer import CurvePeer
+from tests.helpers import differs_from_libzmq, last_endpoint, zmq
 from tests.raw_zmtp import command, frame, greeting, message, ready
+from tests.zap.peers import curve
 
 
 def pieces(raw: Any, endpoint: str, octets: bytes, cut: int) -> Any:
@@ -68,3 +70,24 @@ def test_subscriptions_cut_at_every_octet(sock: Any, raw: Any) -> None:
         stranger.close()
         assert {pub.recv(), pub.recv()} == {b"\0topic", b"\0old"}
     assert not pub.poll(0, zmq.POLLIN)
+
+
+@differs_from_libzmq  # the peer is made of PeroMQ's parts
+def test_curve_in_pieces(sock: Any, raw: Any) -> None:
+    theirs, ours = curve()
+    pull = sock("PULL", bind="tcp://127.0.0.1:*", **theirs)
+    for step in (1, 7, 63, 64, 65, 199, 200, 201):
+        peer = CurvePeer(raw(last_endpoint(pull)), ours, step)
+        octets = peer.box(b"first", peer.nonce + 1, flags=1) + peer.box(b"x" * 300, peer.nonce + 2)
+        for start in range(0, len(octets), step):
+            peer.raw.send(octets[start : start + step])
+        assert pull.recv_multipart() == [b"first", b"x" * 300]
+    one = CurvePeer(raw(last_endpoint(pull)), ours)
+    for cut in range(1, len(one.box(b"cut", 0))):
+        octets = one.box(b"cut", one.nonce + cut)
+        one.raw.send(octets[:cut])
+        other = peer.box(b"between", peer.nonce + 2 + cut)
+        peer.raw.send(other)
+        assert pull.recv() == b"between"
+        one.raw.send(octets[cut:])
+        assert pull.recv() == b"cut"
