@@ -18,12 +18,13 @@ SRC = ROOT / "src"
 # directly in peromq/ that has no line of its own, `extras` every other folder, and EXTRAS.
 LAW_TABLE = """
 constants  |
+unpatched  |
 error      | constants
 zmtp       | constants error
-transports | constants error
+transports | constants error unpatched
 _core      |
-control    | zmtp transports _core.handles constants error
-api        | zmtp transports _core.handles constants error control
+control    | zmtp transports _core.handles constants error unpatched
+api        | zmtp transports _core.handles constants error unpatched control
 asyncio    | api _core.handles constants error
 extras     | api asyncio constants error
 """

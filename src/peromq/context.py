@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, cast, overload
 from warnings import warn
 from weakref import WeakSet
 
+from . import unpatched
 from .attributes import AttributeSetter, OptionValue
 from .constants import ContextOption, Errno, SocketOption
 from .context_state import ContextState
@@ -53,7 +53,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
 
     sockopts: dict[int, Any]
     _instance: Any = None
-    _instance_lock = threading.Lock()
+    _instance_lock = unpatched.Lock()
     _instance_pid: int | None = None
     _shadow = False
     _shadow_obj: Context[Any] | int | None = None
@@ -94,10 +94,10 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
             return
         self._warn_destroy_close = True
         warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self)
-        if threading.current_thread().name.startswith("peromq/"):
+        if unpatched.in_own_thread():
             # collected in a thread that must go on for the context to end
             self._close_sockets(None)
-            threading.Thread(target=self._state.terminate, daemon=True).start()
+            unpatched.Thread(self._state.terminate, "peromq/end").start()
         else:
             self.destroy()
 

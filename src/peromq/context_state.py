@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import threading
 import time
 import weakref
 from typing import TYPE_CHECKING
 
+from . import unpatched
 from ._core.handles import Engine
 from .constants import ContextOption, Errno, SocketType
 from .error import ContextTerminated, ZMQError, strerror
@@ -38,9 +38,9 @@ class ContextState:
 
     def __init__(self) -> None:
         self.number = next(numbers)  # `Context.underlying`
-        self.lock = threading.RLock()
-        self._changed = threading.Condition(self.lock)
-        self._ending = threading.Lock()
+        self.lock = unpatched.RLock()
+        self._changed = unpatched.Condition(self.lock)
+        self._ending = unpatched.Lock()
         self._values = {n: spec.default for n, spec in CONTEXT_OPTIONS.items() if spec.readable}
         self._affinity: set[int] = set()
         self._engine: Engine | None = None
@@ -195,9 +195,9 @@ class ContextState:
 
     def after_fork(self) -> None:
         """In the child: the threads are gone, and the descriptors are the parent's."""
-        self.lock = threading.RLock()
-        self._changed = threading.Condition(self.lock)
-        self._ending = threading.Lock()
+        self.lock = unpatched.RLock()
+        self._changed = unpatched.Condition(self.lock)
+        self._ending = unpatched.Lock()
         self.terminating = self.terminated = self.forked = True
         for socket in self._open | self._internal:
             socket.after_fork()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import threading
 import time
 from typing import TYPE_CHECKING
 
+from . import unpatched
 from .constants import Errno
 from .error import ZMQError
 
@@ -46,7 +46,7 @@ class InprocRegistry:
     """Names bound in one context, and connects that wait for a name. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = unpatched.RLock()
         self._tokens = itertools.count(FIRST_TOKEN)
         self._bound: dict[str, SocketState] = {}
         self._waiting: dict[str, list[_Waiting]] = {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from . import unpatched
 from .constants import Errno, Event, Flag, SocketOption, SocketType
 from .error import Again, ZMQError
 
@@ -25,7 +25,7 @@ class MonitorFeed:
 
     def __init__(self, context: ContextState) -> None:
         self._context = context
-        self._lock = threading.RLock()
+        self._lock = unpatched.RLock()
         self._pair: SocketState | None = None
         self._events = 0
         self._backlog: deque[list[bytes]] = deque(maxlen=_BACKLOG)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from . import unpatched
 from ._core.handles import SocketCore
 from .constants import Errno, SocketOption, SocketType
 from .error import ContextTerminated, ZMQError, strerror
@@ -84,7 +84,7 @@ class SocketState:
         if not context.get(_O.BLOCKY):
             self.options.linger = 0
         self.inproc = InprocLinks()
-        self._connecting = threading.Lock()  # connect_peer
+        self._connecting = unpatched.Lock()  # connect_peer
         self.feed = MonitorFeed(context)
         self.on_peer: Callable[[], None] | None = None  # an inproc peer has come
         self.core: WireCore | None = WireCore(self)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from .. import unpatched
 from ..constants import Errno, Event, SocketType
 from ..error import ZMQError
 from ..transports import UdpTransport, split_endpoint
@@ -52,8 +52,8 @@ class Control:
         self._engine = engine
         self._hub = Hub(open_zap_door)
         self._records: dict[int, SocketRecord] = {}
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._lock = unpatched.RLock()
+        self._changed = unpatched.Condition(self._lock)
         self._started = False
         self._stopped = False
         self._pid = os.getpid()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
 
+from .. import unpatched
 from ..error import ZMQError
 from ..transports import UdpTransport
 from .peer import Peer
@@ -28,7 +28,7 @@ class DatagramPeer(Peer):
     ) -> None:
         super().__init__(record, settings, transport, endpoint, record.hub.new_token())
         self.receives = receives
-        self.gone = threading.Event()  # the descriptor is closed, the port is free
+        self.gone = unpatched.Event()  # the descriptor is closed, the port is free
 
     def begin(self, core: Core, sock: socket.socket, to: str, scope: int) -> None:
         """Give the socket to the data plane. Raises ZMQError, and closes it."""

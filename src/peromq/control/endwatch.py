@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable
 
+from .. import unpatched
 from .loop import READ, Loop, Owner
+
+_RDHUP = 0x2000  # EPOLLRDHUP, which gevent removes with the rest of epoll
 
 
 class EndWatch:
@@ -18,14 +20,14 @@ class EndWatch:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._epoll = select.epoll()
+        self._epoll = unpatched.new_epoll()
         self._waiting: dict[int, tuple[Callable[[], None], Owner]] = {}
         self._watch = loop.watch(self._epoll.fileno(), READ, self._ready)
 
     def add(self, connection: socket.socket, callback: Callable[[], None], owner: Owner) -> None:
         """Call `callback` once when the connection ends."""
         self._waiting[connection.fileno()] = callback, owner
-        self._epoll.register(connection.fileno(), select.EPOLLRDHUP)
+        self._epoll.register(connection.fileno(), _RDHUP)
 
     def remove(self, connection: socket.socket) -> None:
         """Before closing it. Idempotent."""

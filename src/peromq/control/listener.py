@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 
+from .. import unpatched
 from ..constants import Event
 from ..transports import Listening, Transform, Transport
 from .crowd import Crowd
@@ -139,7 +140,7 @@ class Listener:
     def _accept_some(self) -> None:
         for _ in range(_BATCH):
             try:
-                connection, _ = self._listening.sock.accept()
+                connection = unpatched.accept(self._listening.sock)
             except BlockingIOError:
                 return
             except OSError as failure:

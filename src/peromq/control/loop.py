@@ -7,11 +7,12 @@ import itertools
 import logging
 import os
 import selectors
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
+
+from .. import unpatched
 
 log = logging.getLogger("peromq")
 
@@ -82,7 +83,7 @@ class Loop:
     """
 
     def __init__(self, name: str) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._selector = unpatched.new_selector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._posted: deque[tuple[Callback, Owner | None]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
@@ -91,8 +92,8 @@ class Loop:
         self._stopping = False
         self._closed = False
         # Reentrant, for a finalizer may post while its thread is in the middle of posting.
-        self._door = threading.RLock()
-        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._door = unpatched.RLock()
+        self._thread = unpatched.Thread(self._main, name)
         self._wake_watch = self.watch(self._wake_fd, READ, self._drain_wake)
 
     def start(self) -> None:
@@ -113,7 +114,7 @@ class Loop:
 
     def in_thread(self) -> bool:
         """Whether the caller runs in the loop's thread."""
-        return threading.get_ident() == self._thread.ident
+        return unpatched.get_ident() == self._thread.ident
 
     def post(self, callback: Callback, owner: Owner | None = None) -> bool:
         """Have `callback` called soon. From any thread. False if the loop was stopped."""
@@ -129,7 +130,7 @@ class Loop:
         if self.in_thread():
             self.guard(callback, None)
             return
-        called = threading.Event()
+        called = unpatched.Event()
 
         def call_and_tell() -> None:
             try:
@@ -171,7 +172,7 @@ class Loop:
 
         Nothing is unregistered: the selector's kernel side is the parent's.
         """
-        self._door = threading.RLock()
+        self._door = unpatched.RLock()
         self._close()
 
     def _main(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from .. import unpatched
 from ..constants import SocketType
 from .hub import Hub
 from .settings import Core
@@ -35,7 +35,7 @@ class SocketRecord:
     def __init__(self, hub: Hub, sock: Core, when_gone: Callable[[SocketRecord], None]) -> None:
         self.hub = hub
         self.type_name = SocketType(sock.options.type).name
-        self.lock = threading.RLock()
+        self.lock = unpatched.RLock()
         self.listeners: dict[str, list[Listener]] = {}  # by LAST_ENDPOINT
         self.dialers: dict[str, list[Dialer]] = {}  # by the endpoint of connect()
         self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
+from .. import unpatched
 from ..transports import Transform, TransformError
 from .loop import READ, WRITE, Loop, Timer, Watch
 
@@ -42,7 +43,7 @@ class Relay:
         failed: Callable[[str], None],
         gone: Callable[[Relay], None],
     ) -> None:
-        self.inner, outer = socket.socketpair()
+        self.inner, outer = unpatched.socketpair()
         self.inner.setblocking(False)
         outer.setblocking(False)
         self._loop = loop

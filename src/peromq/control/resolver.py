@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
+
+from .. import unpatched
 
 _MAX_THREADS = 4
 
@@ -17,7 +18,7 @@ class Resolver:
 
     def __init__(self, max_threads: int = _MAX_THREADS) -> None:
         self._max_threads = max_threads
-        self._lock = threading.Lock()
+        self._lock = unpatched.Lock()
         self._queue: deque[Callable[[], None]] = deque()
         self._threads = 0
 
@@ -28,7 +29,7 @@ class Resolver:
             if self._threads >= self._max_threads:
                 return
             self._threads += 1
-        threading.Thread(target=self._main, name="peromq/resolver", daemon=True).start()
+        unpatched.Thread(self._main, "peromq/resolver").start()
 
     def clear(self) -> None:
         """Forget what has not begun."""

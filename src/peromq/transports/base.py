@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .. import unpatched
 from ..error import ZMQError
 
 SocketAddress = Any
@@ -203,7 +204,7 @@ def adopt_listener(descriptor: int, families: Sequence[int], endpoint: str) -> s
     another transport.
     """
     try:
-        sock = socket.socket(fileno=descriptor)
+        sock = unpatched.new_socket(fileno=descriptor)
     except OSError as failure:
         raise from_oserror(failure, endpoint) from None
     if sock.family in families and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

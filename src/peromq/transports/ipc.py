@@ -14,6 +14,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Sequence
 
+from .. import unpatched
 from ..constants import IPC_PATH_MAX_LEN
 from .base import (
     Listening,
@@ -158,7 +159,7 @@ def _is_stale(name: bytes) -> bool:
     try:
         if not stat.S_ISSOCK(os.stat(name).st_mode):
             return False
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        with unpatched.new_socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
             return probe.connect_ex(name) == errno.ECONNREFUSED
     except OSError:
@@ -190,7 +191,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _new_socket(options: StreamOptions) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = unpatched.new_socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         set_buffers(sock, options)

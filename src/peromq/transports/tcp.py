@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 
+from .. import unpatched
 from .base import (
     Listening,
     MakeTransform,
@@ -168,7 +169,7 @@ def _listen_on_first(
 
 def _new_socket(family: int, options: StreamOptions) -> socket.socket:
     """Non-blocking, with the options listeners and connections share."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = unpatched.new_socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         set_buffers(sock, options)

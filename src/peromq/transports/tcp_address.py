@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .. import unpatched
 from .base import SocketAddress, error
 
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
@@ -81,7 +82,7 @@ def interface_addresses(name: str, ipv6: bool) -> list[str]:
     found = []
     octets = name.encode()
     if len(octets) < 16:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with unpatched.new_socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             try:
                 answer = fcntl.ioctl(sock.fileno(), _SIOCGIFADDR, _IFREQ.pack(octets))
                 found.append(socket.inet_ntoa(answer[20:24]))
@@ -105,7 +106,7 @@ def _interface_ipv6(name: str) -> list[str]:
 def _lookup(host: str, port: int, ipv6: bool, flags: int) -> list[tuple[int, SocketAddress]]:
     family = socket.AF_UNSPEC if ipv6 else socket.AF_INET
     try:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
+        found = unpatched.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
     except socket.gaierror as failure:
         raise OSError(errno.ENODEV, f"{host}: {failure.strerror}") from None
     except UnicodeError as failure:  # no IDNA form

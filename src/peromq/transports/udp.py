@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .. import unpatched
 from ..constants import Errno, SecurityMechanism, SocketType
 from ..error import ZMQError
 from .base import Listening, SocketAddress, StreamOptions, Target, error, from_oserror, set_buffers
@@ -258,7 +259,7 @@ def _bind_first(
 
 
 def _new_socket(family: int, options: DatagramOptions) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock = unpatched.new_socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         set_buffers(sock, options)
