@@ -65,6 +65,24 @@ def test_cancelled_timers_do_not_pile_up(loop: Loop) -> None:
     assert len(loop._timers) < 200
 
 
+def test_thousands_of_timers_at_once_let_others_have_their_turn(loop: Loop) -> None:
+    """As when a crowd of silent strangers has run out of time."""
+    fired: list[int] = []
+    before: list[int] = []
+    done = threading.Event()
+
+    def arm() -> None:
+        for number in range(2000):
+            loop.later(0.0, lambda number=number: fired.append(number))  # type: ignore[misc]
+        loop.post(lambda: before.append(len(fired)))
+        loop.later(0.001, done.set)
+
+    loop.post(arm)
+    assert done.wait(TIMEOUT)
+    assert fired == list(range(2000))
+    assert before[0] < 100
+
+
 def test_a_very_late_timer_does_not_break_the_loop(loop: Loop) -> None:
     loop.run(lambda: loop.later(2**40, lambda: None) and None, TIMEOUT)
     done = threading.Event()

@@ -19,6 +19,7 @@ log = logging.getLogger("peromq")
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
+_TIMER_BATCH = 64  # timers that fire before descriptors are looked at again
 _LONGEST_SLEEP = 3600.0  # seconds; epoll refuses waits of more than 24 days
 
 Callback = Callable[[], None]
@@ -211,8 +212,11 @@ class Loop:
         return min(max(0.0, self._timers[0][0] - time.monotonic()), _LONGEST_SLEEP)
 
     def _run_timers(self) -> None:
+        """Some of those that are due: when thousands are at once, others get their turn as well."""
         now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
+        for _ in range(_TIMER_BATCH):
+            if not self._timers or self._timers[0][0] > now:
+                break
             timer = heapq.heappop(self._timers)[2]
             callback, timer.callback = timer.callback, None
             if callback is None:

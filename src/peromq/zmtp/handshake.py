@@ -300,7 +300,7 @@ class Handshake:
             name = _text(raw_name)
             if name == _SOCKET_TYPE and _text(value) not in COMPATIBLE[self._socket_type]:
                 raise ProtocolError(
-                    f"{self._socket_type} cannot talk to {_text(value)!a}",
+                    f"{self._socket_type} cannot talk to {_text(value)[:40]!a}",
                     ProtocolErrorCode.ZMTP_INVALID_METADATA,
                 )
             self._properties.setdefault(name, value)
