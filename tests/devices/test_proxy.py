@@ -95,6 +95,25 @@ def test_not_sockets(args: tuple[Any, Any]) -> None:
         zmq.proxy(*args)
 
 
+@differs_from_libzmq
+def test_groups_pass(sock: Any, background: Any) -> None:
+    """From DISH to RADIO; libzmq does it as well, if built for it."""
+    frontend = background.socket("DISH", bind="inproc://front")
+    for group in ("a", "b"):
+        frontend.join(group)
+    backend = background.socket("RADIO", bind="inproc://back")
+    dish = sock("DISH", connect="inproc://back")
+    for group in ("", "b"):
+        dish.join(group)
+    radio = sock("RADIO", connect="inproc://front")
+    background.run(zmq.proxy, frontend, backend)
+    for group in ("a", "b"):
+        radio.send(group.encode(), group=group)
+    frame = dish.recv(copy=False)
+    assert (frame.group, frame.bytes) == ("b", b"b")
+    assert not readable(dish)
+
+
 class Interrupted(Exception):
     pass
 

@@ -67,6 +67,8 @@ cdef int forward(Relay* r, Way* w) noexcept nogil:
         if not has_room(r, w):
             return n if n else WOULD_BLOCK
         to_dst = first = True
+        if w.src.in_group != NULL and w.dst.out_group != NULL:
+            w.dst.out_group.assign(w.src.in_group[0])           # from DISH to RADIO: for the same group
         while True:
             more = fr.flags & F_MORE
             if to_dst:
