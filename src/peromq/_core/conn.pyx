@@ -7,7 +7,7 @@ from peromq._core.reader cimport watch
 from peromq._core.sock cimport sock_process
 from peromq._core.sysio cimport (EPOLL_CTL_DEL, epoll_ctl, now_ns, pthread_mutex_init, pthread_mutex_lock,
                                  pthread_mutex_unlock, sys_close)
-from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_REQ, T_XPUB, Conn, Group, Pipe, Sock
+from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_REQ, T_STREAM, T_XPUB, Conn, Group, Pipe, Sock
 
 cdef enum:
     DISCONNECTED = 1             # EV_DISCONNECTED of the control plane
@@ -38,11 +38,11 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.check = 1 if s.type == T_REQ else 4 if s.type == T_DISH else 0
     c.udp = p.udp
     p.udp = NULL
-    c.max_size = s.max_size
+    c.max_size = s.max_size if s.type != T_STREAM else -1       # there are no messages whose size could be too much
     c.cur = c.outq.head
     c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
     c.boundary = 1
-    c.hb_ivl = s.hb_ivl if c.udp == NULL else 0
+    c.hb_ivl = s.hb_ivl if c.udp == NULL and s.type != T_STREAM else 0
     c.hb_timeout = s.hb_timeout if s.hb_timeout >= 0 else s.hb_ivl
     c.hb_ttl = s.hb_ttl // 100
     c.last_in.store(now_ns())

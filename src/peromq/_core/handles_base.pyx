@@ -26,7 +26,7 @@ from peromq._core.sockopt cimport set_bytes, set_option
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, pthread_mutex_destroy,
                                  pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_count, trie_count
-from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_CHANNEL, T_PAIR, T_ROUTER, T_XPUB, IoThread, Pipe
+from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_CHANNEL, T_PAIR, T_ROUTER, T_STREAM, T_XPUB, IoThread, Pipe
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.wait cimport drop_leases, read_leased
 
@@ -284,7 +284,7 @@ cdef class CoreHandle:
                 fresh = True
         if rc == 0:
             p.minor = minor
-            if s.type == T_ROUTER:
+            if s.type in (T_ROUTER, T_STREAM):
                 router_name(s, p, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
             if fresh:
                 sock_add_pipe(s, p)
@@ -486,7 +486,7 @@ cdef class CoreHandle:
 
 cdef int name_is_free(Sock* s, bytes routing_id):
     """Can a ROUTER give its next peer this name? 0 or EADDRINUSE."""
-    if routing_id and s.type == T_ROUTER:
+    if routing_id and s.type in (T_ROUTER, T_STREAM):
         if router_knows(s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id)):
             return EADDRINUSE
     return 0

@@ -17,3 +17,8 @@ class CurveCodec(Codec):
         send_nonce: int,
         recv_nonce: int,
     ) -> None: ...
+
+class RawCodec(Codec):
+    # No framing (STREAM, ROUTER_RAW): what arrives is cut into messages of at most 8192 octets,
+    # and of what is sent only the bodies go out.
+    def __init__(self) -> None: ...

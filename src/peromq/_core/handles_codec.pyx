@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from posix.dlfcn cimport RTLD_NOW, dlclose, dlerror, dlopen, dlsym
 
 from peromq._core.codec_curve cimport Sodium, curve_new, sodium_table
+from peromq._core.codec_raw cimport raw_new
 from peromq._core.coded_out cimport codec_free
 
 cdef bint loaded = False
@@ -33,6 +34,16 @@ cdef class CurveCodec(Codec):
         load_sodium()
         self.k = curve_new(<const uint8_t*>PyBytes_AS_STRING(key), <const uint8_t*>PyBytes_AS_STRING(send_prefix),
                            <const uint8_t*>PyBytes_AS_STRING(recv_prefix), send_nonce, recv_nonce)
+        if self.k == NULL:
+            raise MemoryError
+
+
+cdef class RawCodec(Codec):
+    """No framing: STREAM, ROUTER_RAW."""
+
+    def __init__(self):
+        if self.k == NULL:
+            self.k = raw_new()
         if self.k == NULL:
             raise MemoryError
 

@@ -24,11 +24,15 @@ from peromq._core.router cimport (router_done, router_expect, router_farewell, r
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.types cimport (OK, T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
-                                 T_SCATTER, T_SERVER, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
+                                 T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
 from peromq._core.udp cimport dgram_send, dgram_writable
 
 cdef enum:
     MOST_REJECTED = 1000         # messages dropped in one call under the lock
+
+
+cdef inline bint routes(Sock* s) noexcept nogil:
+    return s.type == T_ROUTER or s.type == T_STREAM
 
 
 # ---------------------------------------------------------------- fair queue and load balancer
@@ -188,7 +192,7 @@ cdef int send_frame(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pi
         return req_send(s, data, n, more, pin)
     if s.type == T_REP:
         return rep_send(s, data, n, more, pin)
-    if s.type == T_ROUTER:
+    if routes(s):
         return router_send(s, data, n, more, pin)
     if s.type == T_PUB or s.type == T_XPUB:
         return pub_send(s, data, n, more, pin)
@@ -211,7 +215,7 @@ cdef int recv_peek(Sock* s, FrameRef* out) noexcept nogil:
         return req_peek(s, out)
     if s.type == T_REP:
         return rep_peek(s, out)
-    if s.type == T_ROUTER:
+    if routes(s):
         return router_peek(s, out)
     if s.type == T_SUB or s.type == T_XSUB:
         return sub_peek(s, out)
@@ -229,7 +233,7 @@ cdef void recv_done(Sock* s, FrameRef* fr) noexcept nogil:
         req_done(s, fr)
     elif s.type == T_REP:
         rep_done(s, fr)
-    elif s.type == T_ROUTER:
+    elif routes(s):
         router_done(s, fr)
     elif s.type == T_XPUB:
         xpub_done(s, fr)
@@ -253,7 +257,7 @@ cdef bint can_send(Sock* s) noexcept nogil:
         return (not s.awaiting or s.relaxed) and lb_pick(s) != NULL
     if s.type == T_REP:
         return s.awaiting
-    if s.type == T_ROUTER:
+    if routes(s):
         return router_writable(s)
     if s.type == T_DGRAM:
         return dgram_writable(s)
@@ -278,7 +282,7 @@ cdef void pattern_added(Sock* s, Pipe* p) noexcept nogil:
         greet(s, p)
     if s.type == T_SUB or s.type == T_XSUB:
         sub_added(s, p)
-    elif s.type == T_ROUTER:
+    elif routes(s):
         router_expect(s, p)
     elif s.by_number != NULL:
         number_added(s, p)
@@ -309,7 +313,7 @@ cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
 
 cdef void pattern_joined(Sock* s, Pipe* p) noexcept nogil:
     """p can be talked to: a handshake is done (again), or an inproc peer is there."""
-    if s.type == T_ROUTER:
+    if routes(s):
         router_joined(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_joined(s, p)
@@ -328,7 +332,7 @@ cdef void deliver(Sock* s, Pipe* p, const string* text) noexcept nogil:
 
 cdef void pattern_ended(Sock* s, Pipe* p) noexcept nogil:
     """The peer went, for good."""
-    if s.type == T_ROUTER:
+    if routes(s):
         router_farewell(s, p)
     elif s.by_number != NULL:
         number_farewell(s, p)
@@ -342,7 +346,7 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
         s.out_drop = s.out_more
     if s.reply_pipe == p:
         s.reply_pipe = NULL
-    if s.type == T_ROUTER:
+    if routes(s):
         router_left(s, p)
     elif s.type == T_PUB or s.type == T_XPUB:
         pub_left(s, p)
@@ -362,7 +366,7 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
 
 cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
     """The connection of a pipe that stays is gone. What is queued waits for the next, but for subscriptions, which are said anew."""
-    if s.type == T_ROUTER:
+    if routes(s):
         router_farewell(s, p)
     elif s.type == T_SUB or s.type == T_XSUB:
         untarget(s, p)

@@ -1,4 +1,4 @@
-# ROUTER (RFC 28): peers by routing id. Under the socket's lock.
+# ROUTER (RFC 28) and STREAM, which differs in what is on the wire (codec_raw.pyx): peers by routing id. Under the socket's lock.
 from cython.operator cimport dereference
 from libc.errno cimport EHOSTUNREACH
 from libc.stdint cimport uint32_t
@@ -8,8 +8,8 @@ from libcpp.string cimport string
 from peromq._core.flow cimport F_MORE, flow_peek
 from peromq._core.patterns cimport deliver, fq_done, fq_peek, put_or_fail, swallow
 from peromq._core.routing cimport IN, array_add, array_remove
-from peromq._core.sock cimport pipe_abort, pipe_writable, sock_process
-from peromq._core.types cimport OK, WOULD_BLOCK
+from peromq._core.sock cimport pipe_abort, pipe_close, pipe_writable, sock_process
+from peromq._core.types cimport OK, T_STREAM, WOULD_BLOCK
 
 cdef enum:
     NOTIFY_CONNECT = 1           # bits of ROUTER_NOTIFY
@@ -78,9 +78,13 @@ cdef bint router_knows(Sock* s, const char* rid, size_t n) noexcept nogil:
 
 cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     cdef Pipe* p
+    if s.type == T_STREAM and (s.out_more or s.out_drop):
+        more = False                        # zmq_socket(3), STREAM: the flag is ignored on data frames
     if s.out_drop:
         return swallow(s, more)
     if s.out_more:
+        if s.type == T_STREAM and n == 0:
+            return hang_up(s)
         return put_or_fail(s, s.out_pipe, data, n, more, pin)
     if not more:
         return OK                           # a routing id alone goes nowhere
@@ -93,6 +97,15 @@ cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* p
         return WOULD_BLOCK if s.mandatory else swallow(s, more)
     s.out_pipe = p
     s.out_more = 1
+    return OK
+
+
+cdef int hang_up(Sock* s) noexcept nogil:
+    """STREAM: an id and an empty frame end that connection, once what was sent before is written."""
+    cdef Pipe* p = s.out_pipe
+    s.out_pipe = NULL
+    s.out_more = 0
+    pipe_close(s, p)
     return OK
 
 

@@ -24,7 +24,7 @@ from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, 
 from peromq._core.trie cimport topics_new, trie_new
 from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_CHANNEL, T_CLIENT,
                                  T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
-                                 T_REQ, T_SCATTER, T_SERVER, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
+                                 T_REQ, T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
 from peromq._core.writer cimport conn_write
 
 ctypedef vector[Pipe*] Pipes
@@ -73,6 +73,9 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
         s.asked = trie_new()
     elif type == T_SUB or type == T_XSUB:
         s.topics = topics_new()
+    elif type == T_STREAM:
+        s.mandatory = 1
+        s.notify = 3
     elif type == T_SERVER or type == T_PEER:
         s.by_number = new unordered_map[uint32_t, Pipe*]()
     elif type == T_RADIO:

@@ -92,6 +92,8 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.only_first = v
     elif option == 97:
         s.notify = v
+    elif option == 73:
+        s.notify = 3 if v else 0                                # STREAM_NOTIFY: who comes and who goes
     elif option == 115:
         s.verbose_unsub = v
     elif option == 39:

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from .._core.handles_codec import Codec
+from .._core.handles_codec import Codec, RawCodec
 from ..constants import Event, SecurityMechanism
 from ..transports import Transform, Transport
 from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest
@@ -115,7 +115,7 @@ class Peer:
             self._unusable(connection, failure)
             return
         if self.settings.raw:
-            self._attach(connection, _RAW, b"")
+            self._attach(connection, _RAW, b"", RawCodec())
             return
         try:
             handshake = self.settings.handshake()

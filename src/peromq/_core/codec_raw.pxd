@@ -1,0 +1,3 @@
+from peromq._core.codec cimport Codec
+
+cdef Codec* raw_new() noexcept nogil
