@@ -169,18 +169,18 @@ def test_io_goes_on_while_the_application_does_other_things(
 
 
 def test_a_full_queue_drops_and_goes_on(sock: Any, plain: socket.socket) -> None:
+    """Ours first, then the kernel's; what came through is in order."""
     dish = sock("DISH", bind=ANY, rcvhwm=10, rcvbuf=4096)
     dish.join("")
     target = ("127.0.0.1", port_of(last_endpoint(dish)))
     for number in range(1000):
-        plain.sendto(b"\0%d" % number, target)
-    first = [dish.recv() for _ in range(10)]
-    assert first == [b"%d" % number for number in range(10)]
-    rest = []
-    while b"end" not in rest:
+        plain.sendto(b"\0%04d" % number, target)
+    got = []
+    while b"end" not in got:
         plain.sendto(b"\0end", target)
-        rest.append(dish.recv())
-    assert len(rest) < 900
+        got.append(dish.recv())
+    assert 10 <= len(got) < 900
+    assert got == sorted(got)
 
 
 def test_two_radios_and_two_addresses(sock: Any) -> None:
@@ -231,11 +231,10 @@ def test_sending_to_nobody_is_no_error(sock: Any, plain: socket.socket) -> None:
 def test_what_is_unsent_lingers(ctx: Any, plain: socket.socket) -> None:
     radio = ctx.socket(zmq.RADIO)
     radio.connect(address_of(plain))
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    for number in range(500):
+    for number in range(200):
         radio.send(b"%d" % number, group="g")
     radio.close(linger=5000)
-    assert [plain.recv(100) for _ in range(500)] == [b"\1g%d" % n for n in range(500)]
+    assert [plain.recv(100) for _ in range(200)] == [b"\1g%d" % n for n in range(200)]
 
 
 PROCESS = """
