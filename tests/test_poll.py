@@ -75,6 +75,12 @@ def test_register_modify_unregister(lib: ModuleType) -> None:
 # -- waiting
 
 
+def test_a_socket_without_events_is_no_pair(lib: ModuleType, pair: tuple[Any, Any]) -> None:
+    """Above all, it is not taken apart by receiving from it."""
+    with pytest.raises(TypeError):
+        lib.zmq_poll([pair[1]], 0)
+
+
 def test_nothing_registered_returns_at_once(lib: ModuleType) -> None:
     assert lib.Poller().poll() == []
     assert lib.zmq_poll([]) == []

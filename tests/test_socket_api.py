@@ -112,6 +112,10 @@ def test_constructor(lib: ModuleType, context: Any) -> None:
     assert repr(socket) == f"<zmq.Socket(zmq.PUSH) at {hex(id(socket))} closed>"
     with pytest.raises(TypeError, match="context must be specified"):
         lib.Socket()
+    with pytest.raises(TypeError):
+        lib.Socket(1, lib.PUSH)
+    with pytest.raises(TypeError):
+        lib.Socket(context, "PUSH")
 
 
 def test_default_copy_threshold(lib: ModuleType, make: Any) -> None:
@@ -188,7 +192,9 @@ def test_nothing_makes_method_calls_slow() -> None:
 
 
 def test_dir_lists_options(make: Any) -> None:
-    assert {"RCVHWM", "send", "bind"} <= set(dir(make("PUSH")))
+    names = dir(make("PUSH"))
+    assert {"RCVHWM", "send", "bind"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 def test_mock_with_a_socket_as_spec(make: Any) -> None:
@@ -513,6 +519,13 @@ def test_serialized(pair: tuple[Any, Any]) -> None:
     left, right = pair
     left.send_serialized([1, 2], lambda numbers: [b"%d" % n for n in numbers])
     assert right.recv_serialized(lambda frames: [int(f) for f in frames]) == [1, 2]
+
+
+def test_many_means_at_least_one() -> None:
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        for count in (0, -1):
+            with pytest.raises(ValueError, match="max_messages"):
+                pull.recv_many(count, zmq.DONTWAIT)
 
 
 def test_iteration_is_ours() -> None:

@@ -221,7 +221,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
             raise AttributeError(name) from None
 
     def __dir__(self) -> list[str]:
-        return [*dir(type(self)), *ContextOption.__members__]
+        return sorted({*dir(type(self)), *ContextOption.__members__})
 
     # -- sockets
 

@@ -65,11 +65,18 @@ def zmq_poll(sockets: list[tuple[Any, int]], timeout: int = -1) -> list[tuple[An
     """
     if not sockets:
         return []
-    items = [(_pollable(item), int(events)) for item, events in sockets]
+    items = [_pair(pair) for pair in sockets]
     return [
         (sockets[index][0] if isinstance(items[index][0], SocketCore) else items[index][0], events)
         for index, events in poll_cores(items, timeout)
     ]
+
+
+def _pair(pair: Any) -> tuple[SocketCore | int, int]:
+    if isinstance(pair, SocketCore):  # taken apart, it would receive messages
+        raise TypeError(f"a pair of socket and events is needed, not {pair!r}")
+    item, events = pair
+    return _pollable(item), int(events)
 
 
 def _pollable(item: Any) -> SocketCore | int:

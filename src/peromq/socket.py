@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterator
+from operator import index
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast, overload
 from warnings import warn
 
@@ -14,6 +15,7 @@ from .constants import Errno, Event, PollEvent, SocketOption, SocketType, _OptTy
 from .endpoint_context import EndpointContext
 from .error import ZMQBindError, ZMQError
 from .options import shown
+from .overrides import follow_overrides
 from .payloads import PayloadMixin
 from .poll import Poller
 from .shadow import number_of
@@ -50,6 +52,7 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
     _type_name = "UNKNOWN"
     _poller_class: Callable[[], Any] = Poller
     _repr_cls = "zmq.Socket"
+    _follows_overrides = True
 
     @overload
     def __init__(
@@ -82,15 +85,22 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
             self._shadow_obj = shadow
         elif ctx_or_socket is None:
             raise TypeError("context must be specified")
+        elif not hasattr(ctx_or_socket, "_state"):
+            raise TypeError(f"a Context or a Socket is needed, not {ctx_or_socket!r}")
         else:
             context = ctx_or_socket
-            state = context._state.new_socket(socket_type)
+            state = context._state.new_socket(index(socket_type))
         super().__init__(None, 0, shadow=state.open_core())
         self._state = state
         self.context = cast("Context[Any]", context)  # None for a shadow made from a number
         self.copy_threshold = COPY_THRESHOLD if copy_threshold is None else copy_threshold
         self.type = state.type
         self._type_name = state.type.name
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls._follows_overrides:
+            follow_overrides(cls)
 
     def __del__(self) -> None:
         if self._shadow or self.closed:  # closed, too, is what __init__ did not get to open
@@ -206,7 +216,7 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
             super().__setattr__(key, value)
 
     def __dir__(self) -> list[str]:
-        return [*dir(self.__class__), *SocketOption.__members__]
+        return sorted({*dir(self.__class__), *SocketOption.__members__})
 
     def subscribe(self, topic: str | bytes) -> None:
         """SUB: receive messages that begin with `topic` (text in UTF-8), once more."""

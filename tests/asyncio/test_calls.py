@@ -461,6 +461,32 @@ def test_outside_of_a_loop() -> None:
     context.term()
 
 
+@pytest.mark.filterwarnings("ignore:No running event loop:RuntimeWarning")
+def test_between_runs_of_a_loop(new_loop: Any) -> None:
+    """What is ready is for whichever loop this thread will run: nothing received is lost."""
+    loop = new_loop()
+    asyncio.set_event_loop(loop)
+    context = aio.Context()
+    push, pull = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+    pull.bind("inproc://between-runs")
+    push.connect("inproc://between-runs")
+    try:
+        for number in range(20):
+            assert loop.run_until_complete(push.send(b"%d" % number)) is None
+            assert loop.run_until_complete(pull.recv()) == b"%d" % number
+        early = [push.send(b"x"), push.send_multipart([b"y"])]
+        loop.run_until_complete(asyncio.wait(early))
+        gathered = asyncio.gather(pull.recv(), pull.recv_multipart())
+        assert loop.run_until_complete(gathered) == [b"x", [b"y"]]
+        assert early[0].get_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        pull.close()
+        push.close()
+        context.term()
+        loop.close()
+
+
 def test_deprecated_names() -> None:
     with pytest.warns(DeprecationWarning, match="ZMQEventLoop"):
         aio.ZMQEventLoop().close()

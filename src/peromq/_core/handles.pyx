@@ -356,6 +356,22 @@ cdef int send_plain(SocketCore self, list items, int flags) except -1:
     raise make_error(rc)
 
 
+cpdef list checked_parts(msg_parts):
+    """The parts of a message to be sent, in a list of their own: the caller's may change meanwhile. TypeError, IndexError."""
+    cdef list items = list(msg_parts)
+    for i, part in enumerate(items):
+        if isinstance(part, (bytes, CFrame)):
+            continue
+        if isinstance(part, str) or not PyObject_CheckBuffer(part):
+            text = repr(part)
+            if len(text) > 16:
+                text = text[:16] + "..."
+            raise TypeError(f"Frame {i} ({text}) does not support the buffer interface.")
+    if not items:
+        raise IndexError("a message has at least one part")
+    return items
+
+
 cdef object _again():
     return type(make_error(EAGAIN))
 
@@ -447,17 +463,7 @@ cdef class SocketCore(KindHandle):
         """Send a sequence of parts as one message, atomically: also against other threads using this socket."""
         cdef Py_ssize_t i
         cdef object tracker = None
-        cdef list items = list(msg_parts)    # the caller's may change meanwhile
-        for i, part in enumerate(items):
-            if isinstance(part, (bytes, CFrame)):
-                continue
-            if isinstance(part, str) or not PyObject_CheckBuffer(part):
-                text = repr(part)
-                if len(text) > 16:
-                    text = text[:16] + "..."
-                raise TypeError(f"Frame {i} ({text}) does not support the buffer interface.")
-        if not items:
-            raise IndexError("a message has at least one part")
+        cdef list items = checked_parts(msg_parts)
         if not kwargs:
             if copy and send_plain(self, items, flags):
                 return None
@@ -516,6 +522,8 @@ cdef class SocketCore(KindHandle):
         cdef list found = []
         cdef Sock* s = self.s
         cdef bytes item
+        if max_messages < 1:
+            raise ValueError(f"{max_messages=} must be positive")
         fetch(self, &fr, flags, &deadline)
         try:
             while True:

@@ -1,7 +1,7 @@
 # The data calls of an asyncio socket: what is ready is done at once, anything else goes to the Python side, which waits for it with
 # the descriptor that `_arm` makes readable. The rules of this border are in handles.pyx.
 cimport cython
-from asyncio import Future, InvalidStateError, get_running_loop
+from asyncio import Future, InvalidStateError, get_event_loop, get_running_loop
 from collections import deque
 from functools import partial
 
@@ -86,7 +86,7 @@ cdef class Done:
         return None
 
     def get_loop(self):
-        return get_running_loop()
+        return get_event_loop()          # the running one, or the one of this thread that is to run
 
     def set_result(self, result):
         raise InvalidStateError("invalid state")
@@ -95,7 +95,7 @@ cdef class Done:
         raise InvalidStateError("invalid state")
 
     def add_done_callback(self, fn, *, context=None):
-        get_running_loop().call_soon(fn, self, context=context)
+        get_event_loop().call_soon(fn, self, context=context)
 
     def remove_done_callback(self, fn):
         return 0

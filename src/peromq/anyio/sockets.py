@@ -60,6 +60,7 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
     _pause_at: float
     _closed_error: type[ZMQError] = ClosedSocketError
     _repr_cls = "peromq.anyio.Socket"
+    _follows_overrides = False
 
     def __init__(
         self,

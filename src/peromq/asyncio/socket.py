@@ -44,6 +44,7 @@ class Socket(Serving, SyncSocket[Any]):  # type: ignore[misc]
 
     _poller_class = Poller
     _repr_cls = "zmq.asyncio.Socket"
+    _follows_overrides = False
 
     def __init__(
         self,
