@@ -246,9 +246,9 @@ class SocketState:
 
 def _check_endpoint(endpoint: str) -> None:
     """ZMQError: EINVAL or EPROTONOSUPPORT unless it has a scheme of ours and an address."""
-    from .transports import split_endpoint  # not above: `import peromq` shall be quick
+    from .transports import check_endpoint  # not above: `import peromq` shall be quick
 
-    split_endpoint(endpoint)
+    check_endpoint(endpoint)
 
 
 def _inproc_name(endpoint: str) -> str:

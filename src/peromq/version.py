@@ -17,7 +17,7 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 
 __revision__ = ""
 
-_BUILT_IN = frozenset({"draft", "ipc", "plain"})
+_BUILT_IN = frozenset({"draft", "ipc", "pgm", "plain"})
 _NEEDS = {"curve": "nacl", "gssapi": "gssapi", "tls": "_ssl"}
 """Capabilities that need a module which may not be there."""
 

@@ -89,6 +89,7 @@ class SocketCore:
         properties: dict[str, str],
         thread: int = -1,
         codec: Codec | None = None,
+        multicast: bool = False,
     ) -> int: ...
     def attach_datagrams(
         self,

@@ -25,7 +25,7 @@ from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pend
 from peromq._core.sockopt cimport set_bytes, set_option
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, pthread_mutex_destroy,
                                  pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
-from peromq._core.trie cimport topics_count, trie_count
+from peromq._core.trie cimport topics_count, trie_add, trie_count
 from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_CHANNEL, T_PAIR, T_ROUTER, T_STREAM, T_XPUB, IoThread, Pipe
 from peromq._core.types cimport Engine as CEngine
 from peromq._core.wait cimport drop_leases, read_leased
@@ -260,8 +260,11 @@ cdef class CoreHandle:
         pthread_mutex_unlock(&self.s.lock)
 
     def attach(self, int64_t token, int fd, bytes leftover, *, bytes routing_id, str peer_type, int minor, bint bound,
-               dict properties, int thread=-1, Codec codec=None):
-        """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed."""
+               dict properties, int thread=-1, Codec codec=None, bint multicast=False):
+        """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed.
+
+        multicast: nobody is there to subscribe or to answer PINGs, a publisher sends everything.
+        """
         cdef Sock* s = self.s
         cdef Pipe* p
         cdef Chunk* pin
@@ -284,6 +287,7 @@ cdef class CoreHandle:
                 fresh = True
         if rc == 0:
             p.minor = minor
+            p.multicast = multicast
             if s.type in (T_ROUTER, T_STREAM):
                 router_name(s, p, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
             if fresh:
@@ -294,6 +298,9 @@ cdef class CoreHandle:
                 if p.properties != NULL:
                     chunk_unref(p.properties)
                 p.properties = pin
+            if multicast and s.trie != NULL and trie_add(s.trie, p, NULL, 0) < 0:
+                rc = ENOMEM
+        if rc == 0:
             rc = sock_attach(s, p, fd, <const uint8_t*>PyBytes_AS_STRING(leftover), n, thread, k)
             if rc == 0 and k != NULL:
                 codec.k = NULL

@@ -251,7 +251,7 @@ cdef void pub_left(Sock* s, Pipe* p) noexcept nogil:
         trie_remove_subscriber(s.asked, p, last_gone, s)
         trie_remove_subscriber(s.trie, p, nothing, s)
     else:
-        trie_remove_subscriber(s.trie, p, last_gone, s)
+        trie_remove_subscriber(s.trie, p, nothing if p.multicast else last_gone, s)
     for i in range(s.notice_from.size()):
         if s.notice_from[0][i] == p:
             s.notice_from[0][i] = NULL

@@ -102,6 +102,7 @@ cdef struct Pipe:             # a socket's relation to one peer
     int conflate              # app: CONFLATE: of what was not begun to be sent, outq keeps the newest
     Chunk* newest_at          # app: CONFLATE: where the newest message begins in outq:
     uint64_t newest_pub       # app: ... the chunk, and what it showed before
+    int multicast             # const: its connection leads to a carrier: a publisher sends it everything, and nobody answers PINGs
     int mute                  # app: ROUTER: its routing id is another peer's: neither heard nor served
     Conn* conn                # app: the established connection, or NULL
     int64_t token             # const

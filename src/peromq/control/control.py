@@ -11,12 +11,13 @@ from typing import Protocol
 from .. import unpatched
 from ..constants import Errno, Event, SocketType
 from ..error import ZMQError
-from ..transports import UdpTransport, split_endpoint
+from ..transports import MULTICAST, UdpTransport, check_endpoint, split_endpoint
 from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
 from .hub import Hub
 from .listener import Listener
 from .loop import READ
+from .multicast import MulticastPeer, open_link
 from .record import SocketRecord
 from .settings import Core, Settings
 from .zap import ZapDoor
@@ -60,6 +61,8 @@ class Control:
 
     def bind(self, sock: Core, endpoint: str) -> str:
         """Listen, and return LAST_ENDPOINT. Raises ZMQError."""
+        if _scheme(endpoint) in MULTICAST:
+            return self._open_group(sock, endpoint)
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
             return open_datagrams(self._record(sock), sock, transport, address, bind=True)
@@ -83,6 +86,8 @@ class Control:
 
     def connect(self, sock: Core, endpoint: str) -> str:
         """Begin to connect, and return LAST_ENDPOINT. Raises ZMQError for bad endpoints only."""
+        if _scheme(endpoint) in MULTICAST:
+            return self._open_group(sock, endpoint)
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
             return open_datagrams(self._record(sock), sock, transport, address, bind=False)
@@ -212,12 +217,35 @@ class Control:
                 if peer.receives:
                     peer.gone.wait(_CALL_WAIT)
 
+    def _open_group(self, sock: Core, endpoint: str) -> str:
+        """A multicast endpoint, for which bind and connect are one (libzmq). Raises ZMQError."""
+        scheme, _, address = endpoint.partition("://")
+        transport = MULTICAST[scheme]
+        settings = Settings(sock)
+        record = self._record(sock)
+        with record.lock:
+            if record.closing is not None:
+                raise ZMQError(Errno.ENOTSOCK)
+            if endpoint in record.dialers and settings.type in _CONNECT_ONCE:
+                return endpoint
+            link = open_link(transport, address, settings.type, settings.options)
+            peer = MulticastPeer(record, settings, transport, endpoint, link)
+            record.add(peer)
+            try:
+                peer.open()
+            except BaseException:
+                record.forget_token(peer.token)
+                raise
+            record.dialers.setdefault(endpoint, []).append(peer)
+            self._hub.loop.post(peer.start, peer)
+        return endpoint
+
     def _drop(self, sock: Core, endpoint: str) -> None:
         """As in libzmq, unbind and disconnect are one: whatever has this endpoint is ended."""
-        split_endpoint(endpoint)
+        check_endpoint(endpoint)
         record = self._records.get(id(sock.options)) if os.getpid() == self._pid else None
         listeners: list[Listener] = []
-        dialers: list[Dialer] = []
+        dialers: list[Dialer | MulticastPeer] = []
         datagrams: list[DatagramPeer] = []
         if record is not None:
             with record.lock:
@@ -228,7 +256,7 @@ class Control:
             raise ZMQError(errno.ENOENT, f"not bound or connected (addr={endpoint!r})")
         loop = self._hub.loop
         linger: int = sock.options.linger
-        peers: list[Dialer | DatagramPeer] = [*dialers, *datagrams]
+        peers: list[Dialer | MulticastPeer | DatagramPeer] = [*dialers, *datagrams]
         for peer in peers:
             sock.retire_pipe(peer.token)  # what is sent after this call goes elsewhere
             loop.post(functools.partial(peer.disconnect, linger), peer)
@@ -264,6 +292,10 @@ class Control:
         with self._changed:
             self._records.clear()
             self._changed.notify_all()
+
+
+def _scheme(endpoint: str) -> str:
+    return endpoint.partition("://")[0]
 
 
 def _release(sock: Core) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .datagrams import DatagramPeer
     from .dialer import Dialer
     from .listener import Listener
+    from .multicast import MulticastPeer
     from .peer import Peer
 
 log = logging.getLogger("peromq")
@@ -37,7 +38,7 @@ class SocketRecord:
         self.type_name = SocketType(sock.options.type).name
         self.lock = unpatched.RLock()
         self.listeners: dict[str, list[Listener]] = {}  # by LAST_ENDPOINT
-        self.dialers: dict[str, list[Dialer]] = {}  # by the endpoint of connect()
+        self.dialers: dict[str, list[Dialer | MulticastPeer]] = {}  # by the endpoint of connect()
         self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT
         self.peers: dict[int, Peer] = {}
         self.closing: Core | None = None  # the socket, once it is closed

@@ -60,6 +60,7 @@ class Core(Protocol):
         properties: dict[str, str],
         thread: int = -1,
         codec: Codec | None = None,
+        multicast: bool = False,
     ) -> int: ...
 
     def attach_datagrams(

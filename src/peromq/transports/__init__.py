@@ -20,11 +20,13 @@ from .base import (
     finish_connect,
 )
 from .ipc import IpcTransport
+from .pgm import MulticastTransport
 from .tcp import TcpTransport
 from .tls import TlsTransport
 from .udp import UdpTransport
 
 __all__ = [
+    "MULTICAST",
     "TRANSPORTS",
     "Listening",
     "MakeTransform",
@@ -35,6 +37,7 @@ __all__ = [
     "TransformError",
     "Transport",
     "UdpTransport",
+    "check_endpoint",
     "finish_connect",
     "split_endpoint",
 ]
@@ -43,6 +46,20 @@ TRANSPORTS: dict[str, Transport] = {
     transport.scheme: transport
     for transport in (TcpTransport(), IpcTransport(), TlsTransport(), UdpTransport())
 }
+
+MULTICAST = {
+    transport.scheme: transport
+    for transport in (MulticastTransport("pgm", raw=True), MulticastTransport("epgm", raw=False))
+}
+"""These are no stream transports: see `pgm`."""
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Has it a scheme of ours, of whatever kind, and an address? Raises ZMQError as below."""
+    scheme, separator, address = endpoint.partition("://")
+    if separator and address and scheme in MULTICAST:
+        return
+    split_endpoint(endpoint)
 
 
 def split_endpoint(endpoint: str) -> tuple[Transport, str]:

@@ -1,0 +1,231 @@
+"""A multicast endpoint: no peers to dial or accept, but a carrier that turns packets into frames.
+
+The socket sees an ordinary connection. Its far end is not a peer but the carrier, a thread of the
+data plane: a publisher's frames leave as PGM packets, packets that come in are a subscriber's
+frames.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any, cast
+
+from .. import unpatched
+from .._core.handles_pgm import PgmCarrier
+from ..constants import Errno, SecurityMechanism, SocketType
+from ..error import ZMQError
+from ..transports.pgm import MulticastLink, MulticastTransport, new_identity
+from .loop import READ, Timer, Watch, log
+from .peer import Peer
+from .record import SocketRecord
+from .settings import Settings
+
+_SENDERS = frozenset({SocketType.PUB, SocketType.XPUB})
+_RECEIVERS = frozenset({SocketType.SUB, SocketType.XSUB})
+
+_MAX_SOURCES = 256
+"""That one endpoint listens to at a time; the least recently heard of makes room."""
+
+_LEAST_QUEUE, _MOST_QUEUE = 1 << 13, 1 << 20
+
+
+def open_link(
+    transport: MulticastTransport, address: str, socket_type: SocketType, options: Any
+) -> MulticastLink:
+    """The endpoint's sockets.
+
+    Raises ZMQError: ENOCOMPATPROTO for types that do not multicast, ENOTSUP for a socket that is to
+    be secure, which multicast cannot be.
+    """
+    if socket_type not in _SENDERS | _RECEIVERS:
+        raise ZMQError(Errno.ENOCOMPATPROTO)
+    if options.mechanism != SecurityMechanism.NULL:
+        name = SecurityMechanism(options.mechanism).name
+        raise ZMQError(Errno.ENOTSUP, f"multicast has no {name}: whoever is there can listen in")
+    return transport.open(address, socket_type in _SENDERS, options)
+
+
+class MulticastPeer(Peer):
+    """One bind() or connect() to a group; there is no difference between the two."""
+
+    def __init__(
+        self,
+        record: SocketRecord,
+        settings: Settings,
+        transport: MulticastTransport,
+        endpoint: str,
+        link: MulticastLink,
+    ) -> None:
+        # no transport of streams; nothing here asks it for a peer's address
+        super().__init__(record, settings, cast(Any, transport), endpoint, record.hub.new_token())
+        self._carrier: PgmCarrier | None = None
+        self._link: MulticastLink | None = link
+        self._watch: Watch | None = None
+        self._flushed = False
+        self._lost = 0  # packets, as far as they were told of
+        self._pause: Timer | None = None
+
+    @property
+    def dies_with_connection(self) -> bool:
+        """There is but one connection."""
+        return True
+
+    def open(self) -> None:
+        """Any thread: the carrier starts, and the socket can send and receive. Raises ZMQError."""
+        link, self._link = self._link, None
+        core = self.record.core()
+        if link is None or core is None:
+            raise ZMQError(Errno.ENOTSOCK)
+        near, far = unpatched.socketpair()
+        try:
+            for end in (near, far):
+                end.setblocking(False)
+                # what is in here is past the high-water mark: a twentieth of a second's worth
+                room = min(max(link.rate // 20, _LEAST_QUEUE), _MOST_QUEUE)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+            self._carrier = _carrier(link, far, self.settings.options.maxmsgsize)
+            self._descriptor = near.fileno()
+            status = core.attach(
+                self.token,
+                near.fileno(),
+                b"",
+                routing_id=b"",
+                peer_type="PUB",
+                minor=1,
+                bound=True,
+                properties={},
+                thread=self.settings.thread_for(self.token),
+                multicast=True,
+            )
+            if status:
+                raise ZMQError(status)
+        except BaseException:
+            near.close()
+            far.close()
+            link.close()
+            if self._carrier is not None:
+                self._carrier.close()
+            raise
+        near.detach()
+        self.has_queue = self.attached = True
+
+    def start(self) -> None:
+        """Control thread: listen to what the carrier has to tell."""
+        if self._carrier is not None and not self.finished:
+            self._watch = self.hub.loop.watch(self._carrier.news_fd, READ, self._news, self)
+
+    def stats(self) -> dict[str, int]:
+        """The carrier's counters."""
+        return self._carrier.stats() if self._carrier is not None else {}
+
+    def disconnect(self, linger: int) -> None:
+        """Control thread: end it, sending what is queued for `linger` ms at the longest."""
+        self.close(linger)
+        self.record.check_gone()
+
+    def lost(self, final: bool, failed_handshake: bool) -> None:
+        """Nobody but the data plane itself ends this connection: out of memory, for one."""
+        self.forget()
+        self.abort()
+
+    def flushed(self) -> None:
+        """The queue is with the carrier, which may still have to wait for its rate."""
+        self._flushed = True
+        if self.aborted or self._carrier is None or self._carrier.ended:
+            self.finish()
+
+    def disconnected(self, value: int) -> None:
+        """The carrier's end, or ours, is closed."""
+        self.attached = False
+        if not self.closing:
+            self.lost(final=True, failed_handshake=False)
+
+    def has_pending(self) -> bool:
+        """Something is queued, or on its way through the carrier."""
+        return self._carrier is not None and not self._carrier.ended
+
+    def _news(self) -> None:
+        carrier = self._carrier
+        if carrier is None:
+            return
+        os.eventfd_read(carrier.news_fd)
+        if self._pause is None:
+            self._tell_losses()
+        if carrier.ended and self._flushed:
+            self.finish()
+
+    def _tell_losses(self) -> None:
+        """Each is told of once, but many within a second together."""
+        self._pause = None
+        found = self.stats()
+        lost, self._lost = self._lost, found.get("lost", 0)
+        if self._lost > lost:
+            log.warning(
+                "%s: %d packets lost for good (%d in all); the stream goes on behind them",
+                self.endpoint,
+                self._lost - lost,
+                self._lost,
+            )
+            self._pause = self.hub.loop.later(1.0, self._tell_losses, self)
+
+    def forget(self) -> None:
+        """No longer found by disconnect()."""
+        with self.record.lock:
+            same = self.record.dialers.get(self.endpoint, [])
+            if self in same:
+                same.remove(self)
+            if not same:
+                self.record.dialers.pop(self.endpoint, None)
+
+    def release(self) -> None:
+        """Also the carrier: it says goodbye to its receivers, and its thread ends."""
+        super().release()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            carrier.close()
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def after_fork(self) -> None:
+        """Also the carrier's descriptors."""
+        super().after_fork()
+        if self._carrier is not None:
+            self._carrier.after_fork()
+
+
+def _carrier(link: MulticastLink, far: socket.socket, max_size: int) -> PgmCarrier:
+    """From now on the link's sockets and `far` are the carrier's."""
+    assert link.out is not None
+    gsi, sport = new_identity(link.address.port)
+    carrier = PgmCarrier(
+        inner=far.fileno(),
+        out=link.out.fileno(),
+        nets=[sock.fileno() for sock in link.nets],
+        groups=[group.packed for group in link.groups],
+        port=0 if link.raw else link.address.port,
+        dport=link.address.port,
+        sport=sport,
+        gsi=gsi,
+        nla=link.interface.address.packed,
+        scope=link.interface.index,
+        headers=link.raw and link.address.family == socket.AF_INET,
+        sqns=link.window,
+        max_tpdu=link.max_tpdu,
+        overhead=link.overhead,
+        rate=float(link.rate),
+        max_size=max_size,
+        max_feeds=_MAX_SOURCES,
+        seed=int.from_bytes(os.urandom(8), "big"),
+    )
+    for sock in (far, link.out, *link.nets):
+        sock.detach()
+    link.out, link.nets = None, []
+    return carrier

@@ -1,0 +1,3 @@
+from tests.sharedfixtures import ctx, endpoints, sock
+
+__all__ = ["ctx", "endpoints", "sock"]
