@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import deque
 from collections.abc import Mapping
@@ -63,6 +62,8 @@ class MonitorFeed:
             return
         message = [_V1.pack(event & 0xFFFF, value & 0xFFFFFFFF), endpoint.encode()]
         if details is not None and self._events & Event.DETAILS:
+            import json  # few want it, and it is slow to load
+
             message.append(json.dumps(dict(details)).encode())
         with self._lock:
             if self._pair is not None:

@@ -7,10 +7,7 @@ threads of ours must not take part in that. These are the originals, as gevent h
 
 from __future__ import annotations
 
-import _socket
 import os
-import selectors
-import socket
 import sys
 import threading as _threading
 import time
@@ -18,6 +15,10 @@ from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import selectors
+    import socket
 
 __all__ = [
     "Condition",
@@ -90,7 +91,7 @@ def accept(listening: socket.socket) -> socket.socket:
 
 def socketpair() -> tuple[socket.socket, socket.socket]:
     """Two connected stream sockets, as `socket.socketpair` makes them."""
-    one, other = _socket.socketpair()
+    one, other = import_module("_socket").socketpair()
     return new_socket(fileno=one.detach()), new_socket(fileno=other.detach())
 
 
