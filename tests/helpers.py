@@ -29,7 +29,7 @@ zmq: Any = importlib.import_module(LIB)
 TIMEOUT = 10.0  # seconds: no wait in these suites is longer, unless it says so
 QUIET_MS = 50  # how long "nothing arrives" is watched where no later message can prove it
 TRANSPORTS = ("inproc", "tcp", "ipc")
-ON_TCP = ("tcp", "tls")
+ON_TCP = ("tcp", "tls", "ws", "wss")
 
 differs_from_libzmq = pytest.mark.skipif(
     AGAINST_LIBZMQ, reason="PeroMQ differs from libzmq here on purpose"

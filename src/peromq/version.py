@@ -17,8 +17,8 @@ __version__ = f"{VERSION_MAJOR}.{VERSION_MINOR}.{VERSION_PATCH}"
 
 __revision__ = ""
 
-_BUILT_IN = frozenset({"draft", "ipc", "pgm", "plain"})
-_NEEDS = {"curve": "nacl", "gssapi": "gssapi", "tls": "_ssl"}
+_BUILT_IN = frozenset({"draft", "ipc", "pgm", "plain", "tipc", "vsock", "ws", "WS"})
+_NEEDS = {"curve": "nacl", "gssapi": "gssapi", "tls": "_ssl", "wss": "_ssl", "WSS": "_ssl"}
 """Capabilities that need a module which may not be there."""
 
 
@@ -63,9 +63,10 @@ def peromq_version() -> str:
 
 
 def has(capability: str) -> bool:
-    """Is an optional part there? Known: ipc plain pgm tipc norm curve gssapi draft vmci ws wss tls.
+    """Is an optional part there?
 
-    Unknown names are False; TypeError for bytes.
+    Known: ipc plain pgm tipc norm curve gssapi draft vmci vsock ws wss tls. Unknown names are
+    False; TypeError for bytes.
     """
     if not isinstance(capability, str):
         raise TypeError(f"expected str, got: {capability!r}")

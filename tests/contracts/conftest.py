@@ -14,7 +14,9 @@ from tests.sharedfixtures import endpoints, monitor, sock
 
 __all__ = ["ctx", "endpoints", "monitor", "sock"]
 
-EVERY_TRANSPORT = helpers.TRANSPORTS if AGAINST_LIBZMQ else (*helpers.TRANSPORTS, "tls")
+EVERY_TRANSPORT = (
+    helpers.TRANSPORTS if AGAINST_LIBZMQ else (*helpers.TRANSPORTS, "tls", "ws", "wss")
+)
 
 
 def equip(context: Any) -> None:

@@ -212,8 +212,8 @@ def test_a_full_queue_blocks_and_loses_nothing(
     assert pull.recv() == b"first"
     parts = [body(1000), b"", b"end"]
     # the threads on the way, which relays have as well, may be slow in filling the last buffer
-    count = fill(push, parts, wait_ms=400 if transport == "tls" else 100)
-    assert 5 <= count <= {"inproc": 10, "tls": 10_000}.get(transport, 5000)
+    count = fill(push, parts, wait_ms=400 if transport in ("tls", "wss") else 100)
+    assert 5 <= count <= {"inproc": 10, "tls": 10_000, "wss": 10_000}.get(transport, 5000)
     assert not writable(push)
     push.setsockopt(zmq.SNDTIMEO, 10)
     with raises_errno(zmq.EAGAIN):

@@ -15,6 +15,7 @@ cdef enum:                    # Unit.form
 
 cdef enum:
     MAX_HEAD = 64             # octets of a unit's head
+    MAX_LAST = 160
     UNSPECIFIED = 0x10000000  # ZMQ_PROTOCOL_ERROR_ZMTP_UNSPECIFIED: what has no number of its own
 
 cdef struct Unit:
@@ -34,6 +35,8 @@ cdef struct CodecKind:
     size_t (*wire_size)(Codec* k, uint8_t flags, size_t n) noexcept nogil
     # Turn a plain frame into wire_size() octets at `out`. 0, or minus the reason.
     int (*seal)(Codec* k, uint8_t flags, const uint8_t* body, size_t n, uint8_t* out) noexcept nogil
+    # May be NULL: the connection ends. At most MAX_LAST octets to `out` that the peer is told so with, if they go out at once; how many.
+    uint32_t (*last_word)(Codec* k, uint8_t* out) noexcept nogil
     # Wipe and free
     void (*free)(Codec* k) noexcept nogil
 

@@ -9,7 +9,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_acquire, memory_order_seq_cst
 
-from peromq._core.codec cimport UNSPECIFIED
+from peromq._core.codec cimport MAX_LAST, UNSPECIFIED
 from peromq._core.flow cimport BIG, F_LONG, F_MORE, F_COMMAND, SEALED, Chunk, get_size8
 from peromq._core.notify cimport conn_fail, io_mark_dirty
 from peromq._core.sysio cimport MSG_DONTWAIT, MSG_NOSIGNAL, pthread_mutex_lock, pthread_mutex_unlock, sys_send
@@ -30,6 +30,14 @@ cdef void codec_free(Codec* k) noexcept nogil:
     free(k.in_data)
     free(k.out_data)
     k.kind.free(k)
+
+
+cdef void codec_bye(Conn* c) noexcept nogil:
+    """The connection ends: its codec's last word goes out, unless it would come in the middle of a unit. Under both locks."""
+    cdef Codec* k = c.codec
+    cdef uint8_t out[MAX_LAST]
+    if k.kind.last_word != NULL and (k.out_pos == 0 or k.out_pos == k.out_end):
+        sys_send(c.fd, out, k.kind.last_word(k, out), MSG_DONTWAIT | MSG_NOSIGNAL)
 
 
 cdef bint codec_say(Codec* k, const uint8_t* d, uint32_t n) noexcept nogil:

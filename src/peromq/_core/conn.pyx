@@ -1,6 +1,7 @@
 # An established connection's beginning and end. What happens between is in reader.pyx and writer.pyx.
 from libc.stdlib cimport calloc
 
+from peromq._core.coded_out cimport codec_bye
 from peromq._core.flow cimport KIND_BODY, chunk_unref, flow_rollback
 from peromq._core.notify cimport engine_post, post_event
 from peromq._core.reader cimport watch
@@ -69,6 +70,8 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
             c.group.conns.pop_back()
             break
     pthread_mutex_unlock(&c.group.lock)
+    if c.codec != NULL:
+        codec_bye(c)
     epoll_ctl(c.io.epfd, EPOLL_CTL_DEL, c.fd, NULL)       # fails where nothing was registered
     fd = c.fd
     c.fd = -1               # first: a child forked in between must not close the number's next owner

@@ -22,3 +22,8 @@ class RawCodec(Codec):
     # No framing (STREAM, ROUTER_RAW): what arrives is cut into messages of at most 8192 octets,
     # and of what is sent only the bodies go out.
     def __init__(self) -> None: ...
+
+class WebSocketCodec(Codec):
+    # WebSocket messages of ZWS 2.0 (RFC 45). client: we opened the connection, so we mask what we
+    # send and the peer does not. mask_seed: 16 random octets.
+    def __init__(self, *, client: bool, mask_seed: bytes) -> None: ...

@@ -5,6 +5,7 @@ from posix.dlfcn cimport RTLD_NOW, dlclose, dlerror, dlopen, dlsym
 
 from peromq._core.codec_curve cimport Sodium, curve_new, sodium_table
 from peromq._core.codec_raw cimport raw_new
+from peromq._core.codec_ws cimport web_new
 from peromq._core.coded_out cimport codec_free
 
 cdef bint loaded = False
@@ -44,6 +45,19 @@ cdef class RawCodec(Codec):
     def __init__(self):
         if self.k == NULL:
             self.k = raw_new()
+        if self.k == NULL:
+            raise MemoryError
+
+
+cdef class WebSocketCodec(Codec):
+    """Binary messages of ZWS 2.0 (RFC 45). See handles_codec.pyi."""
+
+    def __init__(self, *, bint client, bytes mask_seed not None):
+        if len(mask_seed) != 16:
+            raise ValueError("a mask seed has 16 octets")
+        if self.k != NULL:
+            codec_free(self.k)
+        self.k = web_new(client, <const uint8_t*>PyBytes_AS_STRING(mask_seed))
         if self.k == NULL:
             raise MemoryError
 

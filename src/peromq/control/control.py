@@ -11,7 +11,7 @@ from typing import Protocol
 from .. import unpatched
 from ..constants import Errno, Event, SocketType
 from ..error import ZMQError
-from ..transports import MULTICAST, UdpTransport, check_endpoint, split_endpoint
+from ..transports import MULTICAST, Transport, UdpTransport, check_endpoint, split_endpoint
 from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
 from .hub import Hub
@@ -66,7 +66,7 @@ class Control:
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
             return open_datagrams(self._record(sock), sock, transport, address, bind=True)
-        settings = Settings(sock)
+        settings = _settings(sock, transport)
         record = self._record(sock)
         try:
             listening = transport.listen(address, settings.options)
@@ -91,7 +91,7 @@ class Control:
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
             return open_datagrams(self._record(sock), sock, transport, address, bind=False)
-        settings = Settings(sock)
+        settings = _settings(sock, transport)
         target = transport.target(address, settings.options)
         record = self._record(sock)
         with record.lock:
@@ -296,6 +296,13 @@ class Control:
 
 def _scheme(endpoint: str) -> str:
     return endpoint.partition("://")[0]
+
+
+def _settings(sock: Core, transport: Transport) -> Settings:
+    settings = Settings(sock)
+    if transport.scheme in ("ws", "wss"):
+        settings.require_zws()
+    return settings
 
 
 def _release(sock: Core) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ..constants import Event, ReconnectStop, SocketType
-from ..transports import Route, Target, Transform, Transport, finish_connect
+from ..transports import Route, Target, Transform, Transport, WebPlace, finish_connect
 from .backoff import Backoff
 from .loop import WRITE, Timer, Watch
 from .peer import Peer
@@ -163,6 +163,11 @@ class Dialer(Peer):
     def peer_id(self, announced: bytes) -> bytes:
         """CONNECT_ROUTING_ID wins over what the peer calls itself."""
         return self.routing_id or announced
+
+    @property
+    def web(self) -> WebPlace | None:
+        """The target's."""
+        return self._target.web
 
     def new_transform(self) -> Transform | None:
         """The target's."""

@@ -8,7 +8,7 @@ import socket
 
 from .. import unpatched
 from ..constants import Event
-from ..transports import Listening, Transform, Transport
+from ..transports import Listening, Transform, Transport, WebPlace
 from .crowd import Crowd
 from .loop import READ, Timer, Watch, log
 from .peer import Peer
@@ -36,6 +36,11 @@ class Accepted(Peer):
             listener.record.hub.new_token(),
         )
         self._listener = listener
+
+    @property
+    def web(self) -> WebPlace | None:
+        """The listener's."""
+        return self._listener.web
 
     def new_transform(self) -> Transform | None:
         """The listener's."""
@@ -87,6 +92,7 @@ class Listener:
         self.ration = Ration()
         self.crowd = Crowd(settings.options.half_open_max)
         self._listening = listening
+        self.web = listening.web
         self._watch: Watch | None = None
         self._rest: Timer | None = None
         self._closed = False
@@ -159,7 +165,7 @@ class Listener:
             if not self.transport.admits(connection, self.settings.options):
                 raise PermissionError(errno.EACCES, "refused by a filter")
             self.transport.tune(connection, self.settings.options)
-            peer = Accepted(self, self.transport.endpoint_of(connection))
+            peer = Accepted(self, self._endpoint_of(connection))
         except OSError as failure:
             connection.close()
             self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
@@ -170,6 +176,10 @@ class Listener:
             self.crowd.enter(peer)
         peer.emit(Event.ACCEPTED, connection.fileno())
         self.record.hub.loop.guard(lambda: peer.converse(connection), peer)
+
+    def _endpoint_of(self, connection: socket.socket) -> str:
+        path = "" if self.web is None else self.web.path
+        return self.transport.endpoint_of(connection) + path
 
     def _take_a_rest(self) -> None:
         """accept() would fail again at once, and the selector would send us there."""

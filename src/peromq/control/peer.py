@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from .._core.handles_codec import Codec, RawCodec
 from ..constants import Event, SecurityMechanism
-from ..transports import Transform, Transport
-from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest
+from ..transports import Transform, Transport, WebPlace
+from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest, ZwsHandshake
 from .kerberos import GssapiTransform
 from .loop import Timer, log
 from .record import SocketRecord
@@ -19,6 +19,7 @@ from .relay import Relay
 from .security import make_codec
 from .session import Failure, Session
 from .settings import Settings
+from .web import web_codec
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
 
@@ -88,6 +89,11 @@ class Peer:
     def keeps(self, octets: int) -> None:
         """What the peer makes us keep of its handshake changed."""
 
+    @property
+    def web(self) -> WebPlace | None:
+        """Where ZMTP goes by WebSocket, if it does."""
+        return None
+
     def new_transform(self) -> Transform | None:
         """What stands between the network and the data plane. Raises OSError."""
         return None
@@ -118,7 +124,7 @@ class Peer:
             self._attach(connection, _RAW, b"", RawCodec())
             return
         try:
-            handshake = self.settings.handshake()
+            handshake = self.settings.handshake(self.web, self.bound)
             timeout = self.settings.options.handshake_ivl
             self._session = Session(self.hub.loop, connection, handshake, timeout, self)
         except BaseException:
@@ -131,9 +137,11 @@ class Peer:
         self._session = None
         handshake, connection = session.handshake, session.connection
         traffic, leftover = handshake.mechanism.take_traffic(), handshake.leftover
-        codec = None
+        codec: Codec | None = None
         try:
-            if isinstance(traffic, GssapiTraffic):
+            if isinstance(handshake, ZwsHandshake):
+                codec = web_codec(handshake)
+            elif isinstance(traffic, GssapiTraffic):
                 traffic.limit(self.settings.options.maxmsgsize)
                 connection = self.relayed(connection, GssapiTransform(traffic, leftover))
                 leftover = b""

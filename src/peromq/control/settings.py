@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.handles_codec import Codec
-from ..constants import Errno, SocketType
+from ..constants import Errno, SecurityMechanism, SocketType
 from ..error import ZMQError
-from ..transports import StreamOptions
+from ..transports import StreamOptions, WebPlace
 from ..zmtp import Handshake
 from .security import SecurityOptions, mechanism_maker
+from .web import web_handshake
 
 
 class SocketOptions(StreamOptions, SecurityOptions, Protocol):
@@ -104,15 +105,30 @@ class Settings:
             self.type is SocketType.ROUTER and bool(self.options.router_raw)
         )
 
-    def handshake(self) -> Handshake:
-        """A handshake of this socket, not begun."""
-        return Handshake(
-            socket_type=self.type.name,
-            mechanism=self._make_mechanism(),
-            routing_id=self.options.routing_id,
-            max_msg_size=self.options.maxmsgsize,
-            metadata=self.options.metadata,
-        )
+    def require_zws(self) -> None:
+        """Raises ZMQError for what cannot go by WebSocket: ENOCOMPATPROTO, ENOTSUP."""
+        if self.raw:
+            raise ZMQError(
+                Errno.ENOCOMPATPROTO, f"{self.type.name} sockets have no messages for ws to carry"
+            )
+        mechanism = SecurityMechanism(self.options.mechanism)
+        if mechanism not in (SecurityMechanism.NULL, SecurityMechanism.PLAIN):
+            raise ZMQError(
+                Errno.ENOTSUP, f"{mechanism.name} does not go by WebSocket yet: use wss, or tcp"
+            )
+
+    def handshake(self, web: WebPlace | None = None, bound: bool = False) -> Handshake:
+        """A handshake of this socket, not begun. web, bound: by WebSocket, and as which side."""
+        arguments: dict[str, Any] = {
+            "socket_type": self.type.name,
+            "mechanism": self._make_mechanism(),
+            "routing_id": self.options.routing_id,
+            "max_msg_size": self.options.maxmsgsize,
+            "metadata": self.options.metadata,
+        }
+        if web is not None:
+            return web_handshake(web, bound, **arguments)
+        return Handshake(**arguments)
 
     def thread_for(self, token: int) -> int:
         """An I/O thread that AFFINITY allows, in turn; -1 leaves the choice to the data plane."""

@@ -16,14 +16,18 @@ from .base import (
     Transform,
     TransformError,
     Transport,
+    WebPlace,
     error,
     finish_connect,
 )
 from .ipc import IpcTransport
 from .pgm import MulticastTransport
 from .tcp import TcpTransport
+from .tipc import TipcTransport
 from .tls import TlsTransport
 from .udp import UdpTransport
+from .vsock import VsockTransport
+from .ws import WssTransport, WsTransport
 
 __all__ = [
     "MULTICAST",
@@ -37,6 +41,7 @@ __all__ = [
     "TransformError",
     "Transport",
     "UdpTransport",
+    "WebPlace",
     "check_endpoint",
     "finish_connect",
     "split_endpoint",
@@ -44,7 +49,16 @@ __all__ = [
 
 TRANSPORTS: dict[str, Transport] = {
     transport.scheme: transport
-    for transport in (TcpTransport(), IpcTransport(), TlsTransport(), UdpTransport())
+    for transport in (
+        TcpTransport(),
+        IpcTransport(),
+        TlsTransport(),
+        WsTransport(),
+        WssTransport(),
+        UdpTransport(),
+        TipcTransport(),
+        VsockTransport(),
+    )
 }
 
 MULTICAST = {
@@ -52,6 +66,13 @@ MULTICAST = {
     for transport in (MulticastTransport("pgm", raw=True), MulticastTransport("epgm", raw=False))
 }
 """These are no stream transports: see `pgm`."""
+
+
+INSTEAD = {
+    "norm": "PeroMQ's reliable multicast is epgm:// (or pgm://)",
+    "vmci": "VMware's own sockets are gone from new hosts; vsock:// does the same everywhere",
+}
+"""Transports of libzmq that are not here, and what to use."""
 
 
 def check_endpoint(endpoint: str) -> None:
@@ -73,5 +94,6 @@ def split_endpoint(endpoint: str) -> tuple[Transport, str]:
         raise error(errno.EINVAL, "expected transport://address", endpoint)
     transport = TRANSPORTS.get(scheme)
     if transport is None:
-        raise error(errno.EPROTONOSUPPORT, f"no transport {scheme!r}", endpoint)
+        hint = f": {INSTEAD[scheme]}" if scheme in INSTEAD else ""
+        raise error(errno.EPROTONOSUPPORT, f"no transport {scheme!r}{hint}", endpoint)
     return transport, address

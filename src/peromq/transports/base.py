@@ -93,8 +93,22 @@ MakeTransform = Callable[[], Transform]
 """A new one for each connection. Raises OSError."""
 
 
+@dataclass(frozen=True, slots=True)
+class WebPlace:
+    """What a WebSocket's opening handshake is about: a host, with its port, and a path.
+
+    To bind, the host is empty. An empty path is "/" to the peer.
+    """
+
+    host: str
+    path: str
+
+
 class Target(Protocol):
     """A connect endpoint, parsed. Used again for each attempt: names may move."""
+
+    web: WebPlace | None
+    """ZMTP goes by WebSocket, if it does."""
 
     transform: MakeTransform | None
     """What stands between the network and the data plane, if anything does."""
@@ -140,7 +154,7 @@ class Transport(Protocol):
 class Listening:
     """A listening, non-blocking socket and its endpoint, wildcards resolved.
 
-    transform: as of a `Target`, for each connection accepted.
+    transform, web: as of a `Target`, for each connection accepted.
     """
 
     def __init__(
@@ -149,7 +163,9 @@ class Listening:
         endpoint: str,
         remove_name: Callable[[], None] | None = None,
         transform: MakeTransform | None = None,
+        web: WebPlace | None = None,
     ) -> None:
+        self.web = web
         self.sock = sock
         self.endpoint = endpoint
         self.transform = transform

@@ -21,6 +21,7 @@ from .base import (
     MakeTransform,
     Route,
     StreamOptions,
+    WebPlace,
     adopt_listener,
     error,
     from_oserror,
@@ -85,6 +86,7 @@ class IpcTarget:
 
     may_block = False
     transform: MakeTransform | None = None
+    web: WebPlace | None = None
 
     def __init__(self, name: bytes, options: StreamOptions) -> None:
         self._name = name

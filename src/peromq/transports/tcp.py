@@ -15,6 +15,7 @@ from .base import (
     Route,
     SocketAddress,
     StreamOptions,
+    WebPlace,
     adopt_listener,
     error,
     from_oserror,
@@ -100,6 +101,7 @@ class TcpTarget:
         transform: MakeTransform | None = None,
     ) -> None:
         self.transform = transform
+        self.web: WebPlace | None = None
         self._peer = peer
         self._source = source
         self._options = options

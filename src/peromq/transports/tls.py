@@ -6,14 +6,10 @@ Certificates come by the options that libzmq has for wss; TLS_… are other name
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from .base import Listening, MakeTransform, StreamOptions, error
 from .tcp import TcpTarget, TcpTransport
 from .tcp_address import parse_connect
-
-if TYPE_CHECKING:
-    import ssl
 
 
 class TlsTransport(TcpTransport):
@@ -42,10 +38,8 @@ class TlsTransport(TcpTransport):
         return target
 
 
-def server_transform(
-    options: StreamOptions, endpoint: str, lowest: ssl.TLSVersion | None = None
-) -> MakeTransform:
-    """Makes TLS's side of each connection accepted; `lowest` defaults to TLS 1.3.
+def server_transform(options: StreamOptions, endpoint: str, oldest: str = "1.3") -> MakeTransform:
+    """Makes TLS's side of each connection accepted; `oldest`: the oldest version to speak.
 
     Raises ZMQError(EINVAL).
     """
@@ -54,7 +48,7 @@ def server_transform(
     from .tls_layer import TlsTransform, load_certificate, load_trust
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = lowest or ssl.TLSVersion.TLSv1_3
+    context.minimum_version = ssl.TLSVersion["TLSv" + oldest.replace(".", "_")]
     # Nobody resumes sessions here; and tickets that come behind a client's close would reset it.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET
@@ -75,9 +69,9 @@ def server_transform(
 
 
 def client_transform(
-    options: StreamOptions, host: str, endpoint: str, lowest: ssl.TLSVersion | None = None
+    options: StreamOptions, host: str, endpoint: str, oldest: str = "1.3"
 ) -> MakeTransform:
-    """Makes TLS's side of each connection to `host`; `lowest` defaults to TLS 1.3.
+    """Makes TLS's side of each connection to `host`; `oldest`: the oldest version to speak.
 
     Raises ZMQError(EINVAL).
     """
@@ -86,7 +80,7 @@ def client_transform(
     from .tls_layer import TlsTransform, load_certificate, load_trust
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the chain and the name
-    context.minimum_version = lowest or ssl.TLSVersion.TLSv1_3
+    context.minimum_version = ssl.TLSVersion["TLSv" + oldest.replace(".", "_")]
     if not load_trust(context, options, endpoint):
         raise error(
             errno.EINVAL,

@@ -3,7 +3,8 @@
 Everything a stranger can send before the connection is ready is parsed here, in plain Python.
 Nothing in this package knows sockets, threads, clocks or randomness; what it needs of them are
 arguments. `handshake.Handshake` is the way in; the other modules are its parts, bottom up:
-`errors`, `compatibility`, `greeting`, `framing`, `commands`, `zap`, `mechanisms`.
+`errors`, `compatibility`, `greeting`, `framing`, `commands`, `zap`, `mechanisms`. `zws` is the same
+by `websocket`.
 """
 
 from .errors import ProtocolError, ProtocolErrorCode
@@ -19,6 +20,8 @@ from .mechanisms.plain import PlainClient, PlainServer
 from .zap import ZapGate, ZapNeeded
 from .zap_frames import ZapReply, ZapRequest
 from .zap_frames import parse_reply as parse_zap_reply
+from .zws import ZwsHandshake
+from .zws import subprotocols as zws_subprotocols
 
 __all__ = [
     "CurveClient",
@@ -41,6 +44,8 @@ __all__ = [
     "ZapNeeded",
     "ZapReply",
     "ZapRequest",
+    "ZwsHandshake",
     "curve_public_key",
     "parse_zap_reply",
+    "zws_subprotocols",
 ]

@@ -56,7 +56,9 @@ class PeerInfo:
     UTF-8 appear as surrogate escapes (PEP 383)."""
 
 
-class _State(Enum):
+class State(Enum):
+    """Of a handshake."""
+
     SIGNATURE = auto()
     REVISION = auto()
     GREETING = auto()
@@ -94,6 +96,7 @@ class Handshake:
         self.mechanism = mechanism
         self._take_work: TakeWork | None = getattr(mechanism, "take_work", None)
         self._socket_type = socket_type
+        self._routing_id = routing_id
         self._metadata = _own_metadata(socket_type, routing_id, metadata)
         self._limit = command_limit(max_msg_size)
         self._greeting = build_greeting(mechanism.name, len(routing_id))
@@ -101,12 +104,12 @@ class Handshake:
         self._incoming = bytearray()
         self._minor = 0
         self._properties: dict[str, bytes] = {}
-        self._state = _State.SIGNATURE
+        self._state = State.SIGNATURE
 
     @property
     def done(self) -> bool:
         """Both sides are ready and data_to_send has given out all of ours: traffic may start."""
-        return self._state is _State.ESTABLISHED and not self._outgoing
+        return self._state is State.ESTABLISHED and not self._outgoing
 
     @property
     def refused(self) -> int | None:
@@ -117,7 +120,7 @@ class Handshake:
     @property
     def peer(self) -> PeerInfo:
         """Facts about the peer. Raises RuntimeError before both sides are ready."""
-        if self._state is not _State.ESTABLISHED:
+        if self._state is not State.ESTABLISHED:
             raise RuntimeError("the handshake is not done")
         properties = {
             name: _text(value)
@@ -139,7 +142,7 @@ class Handshake:
     @property
     def leftover(self) -> bytes:
         """Octets received behind the handshake: the beginning of the peer's traffic."""
-        return bytes(self._incoming) if self._state is _State.ESTABLISHED else b""
+        return bytes(self._incoming) if self._state is State.ESTABLISHED else b""
 
     def data_to_send(self) -> bytes:
         """Drain what is to be written now. Raises ProtocolError if we cannot go on."""
@@ -156,7 +159,7 @@ class Handshake:
         closing lets the peer see the mismatch too, instead of an end it would retry after.
         """
         self._raise_if_failed()
-        if self._state is _State.REFUSED:
+        if self._state is State.REFUSED:
             return
         self._incoming += data
         try:
@@ -169,7 +172,7 @@ class Handshake:
     def receive_eof(self) -> None:
         """The peer closed. Raises ProtocolError with retry set, unless both sides were ready."""
         self._raise_if_failed()
-        if self._state is not _State.ESTABLISHED:
+        if self._state is not State.ESTABLISHED:
             self._fail()
             raise ProtocolError("peer closed the connection during the handshake", retry=True)
 
@@ -194,7 +197,7 @@ class Handshake:
         failed is ignored.
         """
         gate = self.mechanism.gate
-        if self._state is _State.FAILED:
+        if self._state is State.FAILED:
             return
         if gate is None:
             raise RuntimeError("this mechanism does not ask ZAP")
@@ -206,12 +209,12 @@ class Handshake:
         self._send_commands()
         if gate.refused is not None:
             self._incoming.clear()
-            self._state = _State.REFUSED
+            self._state = State.REFUSED
 
     def zap_missing(self) -> None:
         """Nobody answers for ZAP here. Raises ProtocolError if that means refusal."""
         gate = self.mechanism.gate
-        if self._state is _State.FAILED:
+        if self._state is State.FAILED:
             return
         if gate is None:
             raise RuntimeError("this mechanism does not ask ZAP")
@@ -228,23 +231,23 @@ class Handshake:
         raise error
 
     def _raise_if_failed(self) -> None:
-        if self._state is _State.FAILED:
+        if self._state is State.FAILED:
             raise ProtocolError("the handshake has already failed")
 
     def _fail(self) -> None:
-        self._state = _State.FAILED
+        self._state = State.FAILED
         self._incoming.clear()
 
     def _advance(self) -> bool:
         """Take one step if enough octets are in; False when not."""
         match self._state:
-            case _State.SIGNATURE:
+            case State.SIGNATURE:
                 return self._read_signature()
-            case _State.REVISION:
+            case State.REVISION:
                 return self._read_revision()
-            case _State.GREETING:
+            case State.GREETING:
                 return self._read_greeting()
-            case _State.COMMANDS:
+            case State.COMMANDS:
                 return self._read_command()
             case _:
                 return False
@@ -256,7 +259,7 @@ class Handshake:
         if not versioned:
             raise _unsupported(Dialect.ZMTP_1_0)
         self._outgoing += self._greeting[SIGNATURE_SIZE:REVISION_END]
-        self._state = _State.REVISION
+        self._state = State.REVISION
         return True
 
     def _read_revision(self) -> bool:
@@ -266,7 +269,7 @@ class Handshake:
         if dialect is not Dialect.ZMTP_3:
             raise _unsupported(dialect)
         self._outgoing += self._greeting[REVISION_END:]
-        self._state = _State.GREETING
+        self._state = State.GREETING
         return True
 
     def _read_greeting(self) -> bool:
@@ -280,13 +283,13 @@ class Handshake:
                 ProtocolErrorCode.ZMTP_MECHANISM_MISMATCH,
             )
         del self._incoming[:GREETING_SIZE]
-        self._state = _State.COMMANDS
+        self._state = State.COMMANDS
         self.mechanism.start(self._metadata)
         self._send_commands()
         return True
 
     def _read_command(self) -> bool:
-        body = take_frame(self._incoming, self._limit)
+        body = self._take_command()
         if body is None:
             return False
         metadata = self.mechanism.receive_command(body)
@@ -294,6 +297,15 @@ class Handshake:
             self._read_metadata(metadata)
         self._send_commands()
         return True
+
+    # How commands are framed
+
+    def _take_command(self) -> bytes | None:
+        """The body of the next command in _incoming; None while it is incomplete."""
+        return take_frame(self._incoming, self._limit)
+
+    def _put_command(self, body: bytes) -> None:
+        self._outgoing += encode_command(body)
 
     def _read_metadata(self, metadata: bytes) -> None:
         for raw_name, value in parse_metadata(metadata):
@@ -306,16 +318,16 @@ class Handshake:
             self._properties.setdefault(name, value)
 
     def _send_commands(self) -> None:
-        if self._state is not _State.COMMANDS:
+        if self._state is not State.COMMANDS:
             return
         try:
             while (body := self.mechanism.next_command()) is not None:
-                self._outgoing += encode_command(body)
+                self._put_command(body)
         except ProtocolError:
             self._fail()
             raise
         if self.mechanism.done:
-            self._state = _State.ESTABLISHED
+            self._state = State.ESTABLISHED
 
 
 def _own_metadata(

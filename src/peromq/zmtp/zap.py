@@ -40,6 +40,11 @@ class ZapGate:
         self._waiting = False
 
     @property
+    def asks(self) -> bool:
+        """Somebody is to be asked about the peer."""
+        return self._ask
+
+    @property
     def waiting(self) -> bool:
         """The question is asked and not answered."""
         return self._waiting
