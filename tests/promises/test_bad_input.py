@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.helpers import (
     differs_from_libzmq,
+    last_endpoint,
     readable,
     zmq,
 )
@@ -290,3 +292,35 @@ def test_cut_off_in_mid_message(server: Server, raw: Any, data: bytes) -> None:
 
     assert server.reason()[0] == zmq.EVENT_DISCONNECTED
     assert not readable(server.pull, 0)
+
+
+@differs_from_libzmq  # it takes all of it
+@pytest.mark.parametrize("size", [1000, 50_000])
+@pytest.mark.parametrize("kind", ["PULL", "REP", "ROUTER", "PUB", "XPUB"])
+def test_a_message_that_never_ends(sock: Any, monitor: Any, raw: Any, kind: str, size: int) -> None:
+    """With MAXMSGSIZE, the parts of one message may take what RCVHWM messages may, and 1 MiB."""
+    server = sock(kind, rcvhwm=2, maxmsgsize=50_000)
+    watch = monitor(server)
+    server.bind("tcp://127.0.0.1:*")
+    stranger = raw(last_endpoint(server))
+    other = {"PULL": b"PUSH", "REP": b"REQ", "ROUTER": b"DEALER", "PUB": b"SUB", "XPUB": b"SUB"}
+    stranger.handshake(other[kind])
+    stranger.send(frame(b"", MORE) if kind == "REP" else b"")
+    enough = (1 << 20) + 2 * 50_000
+    with contextlib.suppress(ConnectionError):
+        for _ in range(2 * enough // size):
+            stranger.send(frame(b"\x05" * size, MORE))
+    watch.wait(zmq.EVENT_DISCONNECTED)
+    assert not server.get(zmq.EVENTS) & zmq.POLLIN
+
+
+def test_a_message_of_many_parts(sock: Any, raw: Any) -> None:
+    """Its parts may well be more than MAXMSGSIZE together."""
+    pull = sock("PULL", rcvhwm=2, maxmsgsize=50_000)
+    pull.bind("tcp://127.0.0.1:*")
+    peer = raw(last_endpoint(pull))
+    peer.handshake(b"PUSH")
+    parts = [b"x" * 50_000] * 22
+    for _ in range(3):
+        peer.send(message(*parts))
+        assert pull.recv_multipart() == parts

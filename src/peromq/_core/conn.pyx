@@ -12,6 +12,8 @@ from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_RE
 
 cdef enum:
     DISCONNECTED = 1             # EV_DISCONNECTED of the control plane
+    SPARE = 1 << 20
+    MUCH = 1 << 30               # MAXMSGSIZE from which it bounds nothing
 
 
 cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
@@ -40,6 +42,9 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.udp = p.udp
     p.udp = NULL
     c.max_size = s.max_size if s.type != T_STREAM else -1       # there are no messages whose size could be too much
+    c.max_unfinished = <size_t>-1
+    if 0 <= c.max_size < MUCH and s.rcvhwm > 0:
+        c.max_unfinished = SPARE + <size_t>s.rcvhwm * <size_t>c.max_size     # a message in the making may take what a full queue may
     c.cur = c.outq.head
     c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
     c.boundary = 1

@@ -211,8 +211,13 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
             left -= 1
         elif flags & F_MORE:
             c.in_more = 1
+            c.unfinished += head
+            if c.unfinished > c.max_unfinished:
+                rc = PROTOCOL_ERROR
+                break
         else:
             c.in_more = 0
+            c.unfinished = 0
             done += 1
             done_at = dst
             left -= 1
@@ -281,6 +286,9 @@ cdef int finish_body(Conn* c, const uint8_t* rest, size_t n, bint* news) noexcep
     flow_link_body(f, body)
     if not flags & F_COMMAND:
         c.in_more = flags & F_MORE
+        c.unfinished = c.unfinished + body.size if c.in_more else 0
+        if c.unfinished > c.max_unfinished:
+            return -1
     f.open = c.in_more
     # what follows goes into a new chunk, before publication: the consumer may free the one `rest` lies in right after
     t = flow_grow(f, n + 64)

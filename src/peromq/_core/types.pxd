@@ -163,6 +163,8 @@ cdef struct Conn:
     void* udp                 # const: the descriptor carries datagrams: a Datagrams (udp.pxd), or NULL
     int newest_only           # const: CONFLATE: inq keeps the newest message
     int64_t max_size          # const
+    size_t unfinished         # rd: octets of the message whose last frame had MORE
+    size_t max_unfinished     # const
     # writing
     pthread_mutex_t wlock
     Flow* outq                # const
