@@ -194,6 +194,12 @@ class TestOffences:
         header = b"\x82\xff" + (1 << 62).to_bytes(8, "big") + MASK
         assert read([header], client=False, max_size=1000)[1] == OFFENCE
 
+    def test_an_absurd_fragment_is_not_waited_for(self) -> None:
+        """Found by the fuzz target: one more fragment, of 2**62 octets, without a limit."""
+        wire = zws.frame(b"\0a", final=False, mask=MASK) + b"\x00\xff\x40" + bytes(7) + MASK
+        seen, failed, _ = read([wire], client=False)
+        assert (seen, failed) == ([], OFFENCE)
+
     def test_a_size_alone_costs_nothing(self) -> None:
         header = b"\x82\xff" + (1 << 40).to_bytes(8, "big") + MASK + b"\0"
         with Wire(PULL, codec=codec(False)) as wire:

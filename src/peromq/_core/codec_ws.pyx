@@ -245,7 +245,7 @@ cdef int peek(Codec* base, const uint8_t* d, size_t n, Unit* u) noexcept nogil:
     total = k.parts_len + h.size
     if h.fin and total == 0:
         return offence(k, PROTOCOL)             # RFC 45: there is a flags octet
-    if total and c.max_size >= 0 and total - 1 > <size_t>c.max_size:
+    if total >> 62 or (total and c.max_size >= 0 and total - 1 > <size_t>c.max_size):
         return offence(k, TOO_BIG)
     if not h.fin:
         return 1
