@@ -49,11 +49,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.crowd", description=__doc__)
     parser.add_argument("--strangers", type=int, default=5000)
     parser.add_argument("--mechanism", choices=("NULL", "CURVE"), default="CURVE")
-    parser.add_argument("--library", choices=("peromq", "zmq"), default="peromq")
+    parser.add_argument("--library", dest="name", choices=("peromq", "zmq"), default="peromq")
     parser.add_argument("--times", type=int, default=101, help="clients, each time")
     options = parser.parse_args()
     _allow_descriptors(2 * options.strangers + 200)
-    zmq = importlib.import_module(options.library)
+    zmq = importlib.import_module(options.name)
     keys: dict[str, Any] = {}
     secret = b""
     if options.mechanism == "CURVE":
@@ -61,7 +61,7 @@ def main() -> int:
         mine = zmq.curve_keypair()
         keys = {"CURVE_SERVERKEY": public, "CURVE_PUBLICKEY": mine[0], "CURVE_SECRETKEY": mine[1]}
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, options.library, secret.decode()],
+        [sys.executable, "-c", SERVER, options.name, secret.decode()],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -111,7 +111,7 @@ def _measure(options: Any, zmq: Any, keys: dict[str, Any], server: subprocess.Po
     context.term()
     good = among <= 2 * quiet and each <= 4096
     print(
-        f"{options.library}, {options.mechanism}, {options.strangers} strangers: "
+        f"{options.name}, {options.mechanism}, {options.strangers} strangers: "
         f"{1e3 * quiet:.2f} ms alone, {1e3 * among:.2f} ms among them ({among / quiet:.2f} times), "
         f"{each:.0f} octets each: {'PASS' if good else 'FAIL'}"
     )

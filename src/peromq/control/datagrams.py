@@ -59,12 +59,7 @@ class DatagramPeer(Peer):
 
     def forget(self) -> None:
         """No longer found by unbind() and disconnect()."""
-        with self.record.lock:
-            same = self.record.datagrams.get(self.endpoint, [])
-            if self in same:
-                same.remove(self)
-            if not same:
-                self.record.datagrams.pop(self.endpoint, None)
+        self.record.unlist(self.record.datagrams, self)
 
     def finish(self) -> None:
         """And let those go on who wait for the port."""

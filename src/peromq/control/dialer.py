@@ -212,12 +212,7 @@ class Dialer(Peer):
 
     def forget(self) -> None:
         """No longer found by disconnect()."""
-        with self.record.lock:
-            same = self.record.dialers.get(self.endpoint, [])
-            if self in same:
-                same.remove(self)
-            if not same:
-                self.record.dialers.pop(self.endpoint, None)
+        self.record.unlist(self.record.dialers, self)
 
     def release(self) -> None:
         """Also what an attempt holds."""

@@ -6,7 +6,7 @@ import functools
 import logging
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import unpatched
 from ..constants import SocketType
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .peer import Peer
 
 log = logging.getLogger("peromq")
+
+
+_PeerT = TypeVar("_PeerT", bound="Peer")
 
 
 class SocketRecord:
@@ -77,6 +80,15 @@ class SocketRecord:
         """Control thread: no news about it matter any more."""
         self.peers.pop(token, None)
         self.hub.peers.pop(token, None)
+
+    def unlist(self, table: dict[str, list[_PeerT]], peer: _PeerT) -> None:
+        """No longer found in `dialers` or `datagrams` by its endpoint. Idempotent."""
+        with self.lock:
+            same = table.get(peer.endpoint, [])
+            if peer in same:
+                same.remove(peer)
+            if not same:
+                table.pop(peer.endpoint, None)
 
     def remove(self, peer: Peer) -> None:
         """Control thread: it is gone."""
