@@ -6,10 +6,12 @@ Every target's input is two octets of set-up, then what the peer sends.
 import argparse
 import importlib
 import importlib.util
+import os
 import random
+import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 SEED = 37
@@ -17,8 +19,12 @@ SEED = 37
 Target = Callable[[bytes], None]
 
 
-def main(target: Target, corpus: list[bytes]) -> None:
-    """Fuzz for about as many seconds as the command line says: `[--seconds] N`, 10 without."""
+def main(target: Target, corpus: list[bytes], *, growth: int | None = None) -> None:
+    """Fuzz for about as many seconds as the command line says: `[--seconds] N`, 10 without.
+
+    growth: octets that the process may grow by; a leak of one input each exceeds it many times.
+    """
+    before = memory()
     parser = argparse.ArgumentParser()
     parser.add_argument("at_most", nargs="?", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--seconds", type=float)
@@ -39,11 +45,20 @@ def main(target: Target, corpus: list[bytes]) -> None:
         if time.monotonic() >= deadline:
             break
     print(f"{executions} executions, no finding")
+    # The address sanitizer keeps what was freed, to see who still uses it.
+    if growth is not None and "libasan" not in os.environ.get("LD_PRELOAD", ""):
+        grown = memory() - before
+        assert grown < growth, f"the process grew by {grown >> 20} MiB"
 
 
-def run(target: Target, inputs: Iterable[bytes], executions: int) -> None:
+def memory() -> int:
+    """The most octets that the process has taken so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def run(target: Target, corpus: list[bytes], executions: int) -> None:
     """A fixed number of executions, for the test suite."""
-    for data in islice(inputs, executions):
+    for data in islice(mutations(corpus), executions):
         report(target, data)
 
 

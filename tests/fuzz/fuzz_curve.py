@@ -8,35 +8,27 @@ are KEY. The judge opens the same commands with PyNaCl's boxes.
 """
 
 from peromq._core.handles_codec import CurveCodec
-from tests._core.wire import PULL, UNLIMITED, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import UNLIMITED, XPUB, Seen, Wire, pattern, whole
 from tests.fuzz import driver
+from tests.fuzz.stream import Setup, Setups, feed
 from tests.oracle.curve import CLIENT, SERVER, UNSPECIFIED, Box, Refused
 from tests.oracle.zmtp import Frame, encode_frame
 
 KEY = bytes(range(100, 132))
 PEER = Box(KEY, SERVER)
 FIRST = 3
-TYPES = (PULL, XPUB)
-LIMITS = (-1, 0, 40, 20_000)
-MARKS = (0, 1, 3)
-SETUPS = len(TYPES) * len(LIMITS) * len(MARKS)
-CHUNKS = (1, 2, 33, 34, 42, 43, 447, 448, 4096, 1 << 15)
-KEPT = (1 << 20) + (1 << 18)
+SETUPS = Setups(marks=(0, 1, 3), chunks=(1, 2, 33, 34, 42, 43, 447, 448, 4096, 1 << 15))
+KEPT = (1 << 20) + (1 << 18) + 4096
 """What a promise of a large body and a read buffer may take, however little arrives."""
 
 
 def fuzz_one(data: bytes) -> None:
     """Feed one input; raises AssertionError on a bug."""
-    setup, wire = data[:2].ljust(2, b"\0"), data[2:]
-    socket_type = TYPES[setup[0] % len(TYPES)]
-    limit = LIMITS[setup[0] // 2 % len(LIMITS)]
-    mark = MARKS[setup[0] // 8 % len(MARKS)]
-    chunk = CHUNKS[setup[1] % len(CHUNKS)]
-    if len(wire) > 3000:
-        chunk = max(chunk, 447)  # octet by octet takes a system call for each
-    frames, reason = judge(wire, UNLIMITED if limit < 0 else limit)
-    shown, failed = receive(socket_type, limit, mark, chunk, wire)
-    assert shown == whole(frames, socket_type == XPUB)
+    data = data.ljust(2, b"\0")
+    setup, wire = SETUPS.choose(data[0], data[1], len(data) - 2), data[2:]
+    frames, reason = judge(wire, UNLIMITED if setup.limit < 0 else setup.limit)
+    shown, failed = receive(setup, wire)
+    assert shown == whole(frames, setup.socket_type == XPUB)
     assert failed == reason
 
 
@@ -82,33 +74,14 @@ def start_of_message(body: bytes, size: int) -> None:
         raise Refused(0x10000012)
 
 
-def receive(
-    socket_type: int, limit: int, mark: int, chunk: int, data: bytes
-) -> tuple[list[Seen], int | None]:
-    shown: list[Seen] = []
+def receive(setup: Setup, data: bytes) -> tuple[list[Seen], int | None]:
     codec = CurveCodec(
         key=KEY, send_prefix=CLIENT, recv_prefix=SERVER, send_nonce=2, recv_nonce=FIRST - 1
     )
-    with Wire(socket_type, max_size=limit, rcvhwm=mark, codec=codec) as wire:
-        window = wire.window
-        for start in range(0, len(data), chunk):
-            wire.peer.sendall(data[start : start + chunk])
-            while True:
-                wire.read()
-                assert window.memory() <= KEPT + 8 * len(data) + 4096
-                if mark == 0:
-                    break
-                seen = window.receive(mark)
-                shown += seen
-                if not seen and not (wire.readable() and not window.paused):
-                    break
-                if window.failed is not None:
-                    break
-            if window.failed is not None:
-                break
-        shown += window.receive()
+    with Wire(setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec) as wire:
+        shown = feed(wire, data, setup, KEPT)
         wire.drain()
-        return shown, window.failed
+        return shown, wire.window.failed
 
 
 def corpus() -> list[bytes]:
@@ -140,12 +113,12 @@ def corpus() -> list[bytes]:
         b"\x02" + (2**63).to_bytes(8, "big") + sealed[8][9:400],
         b"\x02" + (2**40).to_bytes(8, "big") + sealed[8][9:400],
     ]
-    return [bytes((setup, setup)) + wire for wire in wires for setup in range(SETUPS)]
+    return [bytes((setup, setup)) + wire for wire in wires for setup in range(len(SETUPS))]
 
 
 def run(executions: int) -> None:
     """A fixed number of executions, for the test suite."""
-    driver.run(fuzz_one, driver.mutations(corpus()), executions)
+    driver.run(fuzz_one, corpus(), executions)
 
 
 if __name__ == "__main__":

@@ -11,66 +11,40 @@ import errno
 
 from peromq._core.handles_codec import WebSocketCodec
 from peromq.zmtp import ProtocolError, websocket
-from tests._core.wire import PULL, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import XPUB, Seen, Wire, pattern, whole
 from tests.fuzz import driver
+from tests.fuzz.stream import Setup, Setups, feed
 from tests.oracle import zws
 from tests.oracle.zmtp import Frame
 from tests.oracle.zws import MASK
 
 OFFENCE = 0x30000000
-TYPES = (PULL, XPUB)
-LIMITS = (-1, 0, 40, 20_000)
-MARKS = (0, 1, 3, 1000)
-SETUPS = 2 * len(TYPES) * len(LIMITS) * len(MARKS)
-CHUNKS = (1, 2, 3, 8, 9, 10, 447, 448, 449, 1 << 15)
+SETUPS = Setups()
 KEPT = 2 << 20
 """What a promise of a large body and the buffers of a group may take, however little arrives."""
 
 
 def fuzz_one(data: bytes) -> None:
     """Feed one input; raises AssertionError on a bug."""
-    setup, wire = data[:2].ljust(2, b"\0"), data[2:]
-    client = bool(setup[0] & 1)
-    socket_type = TYPES[setup[0] // 2 % len(TYPES)]
-    limit = LIMITS[setup[0] // 4 % len(LIMITS)]
-    mark = MARKS[setup[0] // 16 % len(MARKS)]
-    chunk = CHUNKS[setup[1] % len(CHUNKS)]
-    if len(wire) > 3000:
-        chunk = max(chunk, 447)
-    judged = zws.decode(wire, masked=not client, limit=2**62 if limit < 0 else limit)
+    data = data.ljust(2, b"\0")
+    client, wire = bool(data[0] & 1), data[2:]
+    setup = SETUPS.choose(data[0] // 2, data[1], len(wire))
+    limit = 2**62 if setup.limit < 0 else setup.limit
+    judged = zws.decode(wire, masked=not client, limit=limit)
     ended = any(opcode == 8 for opcode, _ in judged.controls)
-    if socket_type == XPUB or not any(frame.command for frame in judged.frames):
-        shown, failed = read(client, socket_type, limit, mark, chunk, wire)
-        assert shown == whole(judged.frames, socket_type == XPUB)
+    if setup.socket_type == XPUB or not any(frame.command for frame in judged.frames):
+        shown, failed = read(client, setup, wire)
+        assert shown == whole(judged.frames, setup.socket_type == XPUB)
         assert failed == (OFFENCE if judged.offence else errno.ESHUTDOWN if ended else None)
-    in_the_handshake(client, judged, limit, wire)
+    in_the_handshake(client, judged, setup.limit, wire)
 
 
-def read(
-    client: bool, socket_type: int, limit: int, mark: int, chunk: int, data: bytes
-) -> tuple[list[Seen], int | None]:
-    shown: list[Seen] = []
+def read(client: bool, setup: Setup, data: bytes) -> tuple[list[Seen], int | None]:
     codec = WebSocketCodec(client=client, mask_seed=bytes(16))
-    with Wire(socket_type, max_size=limit, rcvhwm=mark, codec=codec) as wire:
-        window = wire.window
-        for start in range(0, len(data), chunk):
-            wire.peer.sendall(data[start : start + chunk])
-            while True:
-                wire.read()
-                assert window.memory() <= KEPT + 8 * len(data)
-                if mark == 0:
-                    break
-                seen = window.receive(mark)
-                shown += seen
-                if not seen and not (wire.readable() and not window.paused):
-                    break
-                if window.failed is not None:
-                    break
-            if window.failed is not None:
-                break
-        shown += window.receive()
+    with Wire(setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec) as wire:
+        shown = feed(wire, data, setup, KEPT)
         wire.drain()
-        return shown, window.failed
+        return shown, wire.window.failed
 
 
 def in_the_handshake(client: bool, judged: zws.Judged, limit: int, data: bytes) -> None:
@@ -95,7 +69,7 @@ def in_the_handshake(client: bool, judged: zws.Judged, limit: int, data: bytes) 
 def corpus() -> list[bytes]:
     """Messages of all kinds, whole and in fragments, with control frames between; masked or not."""
     found = []
-    for setup in range(SETUPS):
+    for setup in range(2 * len(SETUPS)):
         mask = None if setup & 1 else MASK
         plain = [Frame(b"a", more=True), Frame(b"b" * 124), Frame(b""), Frame(b"c" * 300)]
         small = b"".join(zws.encode(frame, mask) for frame in plain)
@@ -120,7 +94,7 @@ def corpus() -> list[bytes]:
 
 def run(executions: int) -> None:
     """A fixed number of executions, for the test suite."""
-    driver.run(fuzz_one, driver.mutations(corpus()), executions)
+    driver.run(fuzz_one, corpus(), executions)
 
 
 if __name__ == "__main__":
