@@ -110,7 +110,7 @@ _PROBING = _types("ROUTER DEALER REQ REP")
 _ROWS = [
     # Who a socket is
     _row(_O.ROUTING_ID, "bytes", b"", "id announced to ROUTER peers (REQ, DEALER, ROUTER)", low=1, high=255),
-    _row(_O.CONNECT_ROUTING_ID, "bytes", b"", "name for the peer of the next connect", low=1, rights="w", types=_types("ROUTER REP STREAM PEER")),
+    _row(_O.CONNECT_ROUTING_ID, "bytes", b"", "name for the peer of the next connect", low=1, rights="w", types=_types("ROUTER REP STREAM")),
     _row(_O.TYPE, "int", 0, "the socket type", rights="r"),
     _row(_O.THREAD_SAFE, "int", 0, "1 for libzmq's thread-safe (draft) types; all of ours may be shared", rights="r"),
     _row(_O.AFFINITY, "uint64", 0, "bitmap of I/O threads that serve new connections; 0: the least busy"),
@@ -140,7 +140,7 @@ _ROWS = [
     _row(_O.HALF_OPEN_MAX, "int", 4096, "connections a listener keeps that have not shaken hands", low=1),
     _row(_O.HANDSHAKE_IVL, "int", 30000, "ms a handshake may take; 0: no limit", low=0),
     _row(_O.HEARTBEAT_IVL, "int", 0, "ms between PINGs; 0: none", low=0),
-    _row(_O.HEARTBEAT_TTL, "int", 0, "ms after which the peer may give us up, in steps of 100", high=6553599),
+    _row(_O.HEARTBEAT_TTL, "int", 0, "ms after which the peer may give us up, in steps of 100", low=-99, high=6553599),
     _row(_O.HEARTBEAT_TIMEOUT, "int", -1, "ms of silence after a PING that end a connection; -1: HEARTBEAT_IVL", low=0),
     _row(_O.BACKLOG, "int", 100, "length of the listen queue", low=0),
     _row(_O.USE_FD, "int", -1, "adopt this bound, listening descriptor at the next bind", low=-1),

@@ -44,6 +44,24 @@ def shown(number: int, value: object) -> str:
     return repr(value) if harmless else f"a {type(value).__name__}"
 
 
+CLEARED_BY_NONE = frozenset(
+    {
+        SocketOption.BINDTODEVICE,
+        SocketOption.IPC_FILTER_GID,
+        SocketOption.IPC_FILTER_PID,
+        SocketOption.IPC_FILTER_UID,
+        SocketOption.PLAIN_PASSWORD,
+        SocketOption.PLAIN_USERNAME,
+        SocketOption.SOCKS_PASSWORD,
+        SocketOption.SOCKS_PROXY,
+        SocketOption.SOCKS_USERNAME,
+        SocketOption.TCP_ACCEPT_FILTER,
+        SocketOption.ZAP_DOMAIN,
+    }
+)
+"""Options that `set` unsets when it is given None."""
+
+
 class Options:
     """Every option of one socket, checked. Not the live ones: RCVMORE, FD, EVENTS, SUBSCRIBE, …"""
 
@@ -191,6 +209,8 @@ class Options:
             _check_length(spec, value)
             if number in _TEXT_CHECKS:
                 _TEXT_CHECKS[number](spec, value)
+            if number == SocketOption.TCP_ACCEPT_FILTER and b":" in value and not self.ipv6:
+                raise _invalid(spec, "of IPv6 needs the option IPV6")
             return value
         name = spec.name if spec else f"option {number}"
         if not isinstance(value, int):
@@ -206,7 +226,12 @@ class Options:
         return int(value)
 
     def set(self, number: int, value: object) -> int | bytes:
-        """Check and keep a value; returns it as kept. Errors as `check`."""
+        """Check and keep a value; returns it as kept. Errors as `check`.
+
+        None unsets an option of `CLEARED_BY_NONE`, as a null pointer does in libzmq.
+        """
+        if value is None and number in CLEARED_BY_NONE:
+            return self._clear(SOCKET_OPTIONS[number])
         checked = self.check(number, value)
         spec = SOCKET_OPTIONS[number]
         match number:
@@ -231,10 +256,16 @@ class Options:
         self._choose_mechanism(number, checked)
         return checked
 
+    def _clear(self, spec: OptionSpec) -> bytes:
+        setattr(self, spec.attribute, spec.default)
+        if spec.number in (SocketOption.PLAIN_USERNAME, SocketOption.PLAIN_PASSWORD):
+            self._secure(SecurityMechanism.NULL, False)
+        return b""
+
     def get(self, number: int) -> int | bytes:
         """The value of a readable option; ZMQError with EINVAL for any other.
 
-        Strings lose one trailing NUL, as in pyzmq. Public keys are given in Z85, where pyzmq has
+        Public keys are given in Z85, where pyzmq has
         EINVAL; a secret one is not given.
         """
         spec = self.require_readable(number)
@@ -242,7 +273,7 @@ class Options:
             return _curve_text(getattr(self, spec.attribute))
         value: int | bytes | str = getattr(self, spec.attribute)
         if isinstance(value, str):
-            return value.encode(errors="surrogateescape").removesuffix(b"\0")
+            return value.encode(errors="surrogateescape")
         return value
 
     def require_readable(self, number: int) -> OptionSpec:

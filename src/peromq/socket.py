@@ -172,9 +172,10 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
 
     # -- options
 
-    def set(self, option: int, optval: int | bytes) -> None:
+    def set(self, option: int, optval: int | bytes | None) -> None:
         """Set an option. Most act on later binds and connects only; docs of each say.
 
+        None unsets SOCKS_…, PLAIN_…, filters, ZAP_DOMAIN and BINDTODEVICE, as NULL does in libzmq.
         Raises TypeError for a value of another type, ZMQError with EINVAL for what libzmq refuses.
         """
         self._state.set(option, optval)

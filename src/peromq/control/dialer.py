@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..constants import Event, ReconnectStop, SocketType
 from ..transports import Route, Target, Transform, Transport, WebPlace, finish_connect
 from .backoff import Backoff
 from .loop import WRITE, Timer, Watch
 from .peer import Peer
+from .preamble import PreambleTalk
 from .record import SocketRecord
 from .settings import Settings
 
@@ -41,7 +43,7 @@ class Dialer(Peer):
         self._attempt = 0  # a resolver's answer to an earlier one is no longer wanted
         self._routes: deque[Route] = deque()
         self._connecting: socket.socket | None = None
-        self._watch: Watch | None = None
+        self._watch: Watch | PreambleTalk | None = None
         self._timer: Timer | None = None  # CONNECT_TIMEOUT, or until the next attempt
 
     def start(self) -> None:
@@ -97,7 +99,7 @@ class Dialer(Peer):
                 last_error = failure.errno or 0
                 continue
             if status == 0:
-                self._connected(connection)
+                self._open(connection)
                 return
             if status == errno.EINPROGRESS:
                 self._wait_for(connection)
@@ -129,7 +131,7 @@ class Dialer(Peer):
             self._close_attempt(connection)
             self._try_routes(failure.errno or 0)
         else:
-            self._connected(connection)
+            self._open(connection)
 
     def _connect_expired(self) -> None:
         connection = self._take_connecting()
@@ -137,15 +139,44 @@ class Dialer(Peer):
             self._close_attempt(connection)
             self._try_routes(errno.ETIMEDOUT)
 
+    def _open(self, connection: socket.socket) -> None:
+        """It stands; first to be said is what leads to the peer, if anything does."""
+        make = self._target.preamble
+        if make is None:
+            self._connected(connection)
+            return
+        options = self.settings.options
+        limit = options.connect_timeout or options.handshake_ivl
+        self._connecting = connection
+        self._watch = PreambleTalk(
+            self.hub.loop, connection, make(), limit, self._preamble_ended, self
+        )
+
+    def _preamble_ended(self, failure: OSError | None) -> None:
+        connection = self._take_connecting()
+        if connection is None:
+            return
+        if failure is None:
+            self._connected(connection)
+            return
+        reason = failure.strerror or str(failure)
+        if reason != self._told:
+            self._told = reason
+            self.note(logging.INFO, f"{self.settings.type.name} {self.endpoint}: {reason}")
+        self._close_attempt(connection, {"Reason": reason})
+        self._try_routes(failure.errno or 0)
+
     def _connected(self, connection: socket.socket) -> None:
         self._routes.clear()
         self.emit(Event.CONNECTED, connection.fileno())
         self.converse(connection)
 
-    def _close_attempt(self, connection: socket.socket) -> None:
+    def _close_attempt(
+        self, connection: socket.socket, details: Mapping[str, str] | None = None
+    ) -> None:
         descriptor = connection.fileno()
         connection.close()
-        self.emit(Event.CLOSED, descriptor)
+        self.emit(Event.CLOSED, descriptor, details)
 
     def _take_connecting(self) -> socket.socket | None:
         """The connection being made, no longer watched nor timed."""

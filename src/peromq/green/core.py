@@ -60,7 +60,7 @@ class _Socket(_Sync_Socket[bytes]):
 
     getsockopt = get
 
-    def set(self, option: int, optval: int | bytes) -> None:
+    def set(self, option: int, optval: int | bytes | None) -> None:
         """As `peromq.Socket.set`."""
         _warn_of_timeouts(option)
         super().set(option, optval)

@@ -9,7 +9,9 @@ import errno
 
 from .base import (
     Listening,
+    MakePreamble,
     MakeTransform,
+    Preamble,
     Route,
     StreamOptions,
     Target,
@@ -33,7 +35,9 @@ __all__ = [
     "MULTICAST",
     "TRANSPORTS",
     "Listening",
+    "MakePreamble",
     "MakeTransform",
+    "Preamble",
     "Route",
     "StreamOptions",
     "Target",

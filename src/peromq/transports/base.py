@@ -29,6 +29,9 @@ class StreamOptions(Protocol):
     priority: int
     rcvbuf: int
     sndbuf: int
+    socks_password: str
+    socks_proxy: str
+    socks_username: str
     tcp_accept_filter: Collection[str]
     tcp_keepalive: int
     tcp_keepalive_cnt: int
@@ -93,6 +96,28 @@ MakeTransform = Callable[[], Transform]
 """A new one for each connection. Raises OSError."""
 
 
+class Preamble(Protocol):
+    """What is said on a fresh connection before it is the peer's, such as SOCKS. No I/O."""
+
+    @property
+    def done(self) -> bool:
+        """It is over: what comes next on the connection is the peer's."""
+
+    @property
+    def wanted(self) -> int:
+        """How many octets to read, at most."""
+
+    def data_to_send(self) -> bytes:
+        """Drain what is to be written. Called first, and after each receive_data."""
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what was read; b"" for the end. Raises OSError if there will be no connection."""
+
+
+MakePreamble = Callable[[], Preamble]
+"""A new one for each connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebPlace:
     """What a WebSocket's opening handshake is about: a host, with its port, and a path.
@@ -112,6 +137,9 @@ class Target(Protocol):
 
     transform: MakeTransform | None
     """What stands between the network and the data plane, if anything does."""
+
+    preamble: MakePreamble | None
+    """What is to be said before the connection is the peer's, if anything is."""
 
     @property
     def may_block(self) -> bool:

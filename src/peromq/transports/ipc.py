@@ -18,6 +18,7 @@ from .. import unpatched
 from ..constants import IPC_PATH_MAX_LEN
 from .base import (
     Listening,
+    MakePreamble,
     MakeTransform,
     Route,
     StreamOptions,
@@ -85,6 +86,7 @@ class IpcTarget:
     """A Unix domain peer."""
 
     may_block = False
+    preamble: MakePreamble | None = None
     transform: MakeTransform | None = None
     web: WebPlace | None = None
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .. import unpatched
 from .base import (
     Listening,
+    MakePreamble,
     MakeTransform,
     Route,
     SocketAddress,
@@ -21,6 +22,7 @@ from .base import (
     from_oserror,
     set_buffers,
 )
+from .socks import socks_preamble
 from .tcp_address import HostPort, local_addresses, parse_bind, parse_connect, remote_addresses
 
 _SO_BUSY_POLL = 46  # asm-generic/socket.h; Python does not export it
@@ -47,13 +49,23 @@ class TcpTransport:
         return Listening(sock, self.endpoint_of(sock))
 
     def target(self, address: str, options: StreamOptions) -> TcpTarget:
-        """Check `[SOURCE:PORT;]HOST:PORT`; the peer's port must be a number."""
+        """Check `[SOURCE:PORT;]HOST:PORT`; the peer's port must be a number.
+
+        With SOCKS_PROXY, the way leads to the proxy, and whether there is a peer is its business.
+        """
         endpoint = f"{self.scheme}://{address}"
         source, peer = parse_connect(address, endpoint)
+        preamble: MakePreamble | None = None
+        if options.socks_proxy:
+            preamble = socks_preamble(peer, options, endpoint)
+            proxy_source, peer = parse_connect(
+                options.socks_proxy, f"{endpoint}, SOCKS_PROXY={options.socks_proxy}"
+            )
+            source = source or proxy_source
         for where in (source, peer):
             if where is not None:
                 _require_family(where, options, endpoint)
-        return TcpTarget(peer, source, options)
+        return TcpTarget(peer, source, options, preamble)
 
     def endpoint_of(self, connection: socket.socket) -> str:
         """tcp://ADDRESS:PORT of our end."""
@@ -91,16 +103,17 @@ class TcpTransport:
 
 
 class TcpTarget:
-    """A tcp peer, by address or name."""
+    """A tcp peer, or the proxy on the way to it, by address or name."""
 
     def __init__(
         self,
         peer: HostPort,
         source: HostPort | None,
         options: StreamOptions,
-        transform: MakeTransform | None = None,
+        preamble: MakePreamble | None = None,
     ) -> None:
-        self.transform = transform
+        self.preamble = preamble
+        self.transform: MakeTransform | None = None
         self.web: WebPlace | None = None
         self._peer = peer
         self._source = source

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from .. import unpatched
 from .base import (
     Listening,
+    MakePreamble,
     MakeTransform,
     Route,
     SocketAddress,
@@ -96,6 +97,7 @@ class TipcTarget:
     """A service, or one port of one node."""
 
     may_block = False
+    preamble: MakePreamble | None = None
     transform: MakeTransform | None = None
     web: WebPlace | None = None
 

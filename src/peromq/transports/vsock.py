@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from .. import unpatched
 from .base import (
     Listening,
+    MakePreamble,
     MakeTransform,
     Route,
     StreamOptions,
@@ -85,6 +86,7 @@ class VsockTarget:
     """A peer in another machine, or this one."""
 
     may_block = False
+    preamble: MakePreamble | None = None
     transform: MakeTransform | None = None
     web: WebPlace | None = None
 
