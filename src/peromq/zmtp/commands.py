@@ -90,6 +90,15 @@ def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
     return block[start:end], end
 
 
+def malformed(command: bytes, body: bytes) -> ProtocolError:
+    """The exception for a `command` that cannot be one, by its size or version."""
+    name = command[1:].decode()
+    return ProtocolError(
+        f"malformed {name} of {len(body)} octets",
+        ProtocolErrorCode[f"ZMTP_MALFORMED_COMMAND_{name}"],
+    )
+
+
 def unexpected(expected: str, body: bytes) -> ProtocolError:
     """The exception for a command that is not the one whose turn it is.
 

@@ -33,7 +33,7 @@ from .greeting import (
     parse_minor,
 )
 from .mechanisms import Mechanism, TakeWork
-from .zap import ZapNeeded
+from .zap import ZapGate, ZapNeeded
 
 _SOCKET_TYPE = "Socket-Type"
 _IDENTITY = "Identity"
@@ -196,13 +196,25 @@ class Handshake:
         200, 300, 400, 500, RuntimeError if nothing was asked. An answer after the handshake has
         failed is ignored.
         """
+        self._answer_gate(lambda gate: gate.answer(status_code, user_id, metadata))
+
+    def zap_missing(self) -> None:
+        """Nobody answers for ZAP here. Raises ProtocolError if that means refusal."""
+        self._answer_gate(ZapGate.no_handler)
+
+    def zap_failed(self, error: ProtocolError) -> None:
+        """The answer is no ZAP, or there will be none: raises `error`, the handshake has failed."""
+        self._fail()
+        raise error
+
+    def _answer_gate(self, answer: Callable[[ZapGate], None]) -> None:
         gate = self.mechanism.gate
         if self._state is State.FAILED:
             return
         if gate is None:
             raise RuntimeError("this mechanism does not ask ZAP")
         try:
-            gate.answer(status_code, user_id, metadata)
+            answer(gate)
         except ProtocolError:
             self._fail()
             raise
@@ -210,25 +222,6 @@ class Handshake:
         if gate.refused is not None:
             self._incoming.clear()
             self._state = State.REFUSED
-
-    def zap_missing(self) -> None:
-        """Nobody answers for ZAP here. Raises ProtocolError if that means refusal."""
-        gate = self.mechanism.gate
-        if self._state is State.FAILED:
-            return
-        if gate is None:
-            raise RuntimeError("this mechanism does not ask ZAP")
-        try:
-            gate.no_handler()
-        except ProtocolError:
-            self._fail()
-            raise
-        self._send_commands()
-
-    def zap_failed(self, error: ProtocolError) -> None:
-        """The answer is no ZAP, or there will be none: raises `error`, the handshake has failed."""
-        self._fail()
-        raise error
 
     def _raise_if_failed(self) -> None:
         if self._state is State.FAILED:

@@ -7,10 +7,11 @@ is passed, or shut; who carries the question to a handler, and back the answer, 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .commands import build_error
 from .errors import ProtocolError, ProtocolErrorCode
 
-TEMPORARY = 300
-_REFUSALS = frozenset({TEMPORARY, 400, 500})
+_TEMPORARY = 300
+_REFUSALS = frozenset({_TEMPORARY, 400, 500})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,10 @@ class ZapGate:
         if self._required:
             raise ProtocolError("no ZAP handler is there to authenticate the peer", local=True)
         self.passed = True
+
+    def refusal(self, prefix: bytes) -> bytes | None:
+        """The ERROR command for a refused peer. None: it is not to know, and may try again."""
+        return None if self.refused == _TEMPORARY else build_error(str(self.refused), prefix)
 
     def _end_waiting(self) -> None:
         if not self._waiting:

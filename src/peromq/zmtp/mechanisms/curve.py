@@ -11,42 +11,27 @@ ones. The vouch, box(C', S: c->S'), proves that the client has c. The cookie, wh
 can open, holds C' and s': the server forgets both until it gets them back (RFC 26).
 """
 
-from collections.abc import Mapping
-from enum import Enum
-from types import MappingProxyType
-
 from ..commands import (
     ERROR,
     HELLO,
     INITIATE,
     READY,
     WELCOME,
-    build_error,
+    malformed,
     parse_error,
     unexpected,
 )
 from ..errors import ProtocolError, ProtocolErrorCode
-from ..zap import TEMPORARY, ZapGate
+from ..zap import ZapGate
 from . import curve_box as box
 from .curve_box import CurveTraffic
+from .side import Client, Server, State
 
 _HELLO_COUNTER, _INITIATE_COUNTER = 1, 2  # of the client's short nonces
 _READY_COUNTER = 1  # of the server's
 
 
-class _State(Enum):
-    """What comes next, in words for errors."""
-
-    HELLO = "HELLO"
-    WELCOME = "WELCOME"
-    INITIATE = "INITIATE"
-    VERDICT = "nothing before ZAP's verdict"
-    READY = "READY"
-    DONE = "nothing more"
-    REFUSED = "nothing from a refused peer"
-
-
-class CurveClient:
+class CurveClient(Client):
     """Knows the server's long-term key S.
 
     public_key and secret_key: C and c. Random octets for this connection only, or the encryption is
@@ -54,8 +39,6 @@ class CurveClient:
     """
 
     name = box.NAME
-    gate = None
-    properties: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -66,6 +49,7 @@ class CurveClient:
         transient_secret: bytes,
         vouch_nonce: bytes,
     ) -> None:
+        super().__init__()
         self._server_key = server_key
         self._public_key = public_key
         self._secret_key = secret_key
@@ -74,15 +58,8 @@ class CurveClient:
         self._transient_key = b""
         self._key = b""  # of the boxes between c' and, first, S, later S'
         self._recv_nonce = 0
-        self._outgoing: bytes | None = None
-        self._metadata = b""
-        self._state = _State.HELLO
 
-    @property
-    def done(self) -> bool:
-        return self._state is _State.DONE
-
-    def take_traffic(self) -> CurveTraffic | None:
+    def take_traffic(self) -> CurveTraffic:
         key, self._key = self._key, b""
         return CurveTraffic(
             key,
@@ -93,40 +70,29 @@ class CurveClient:
         )
 
     def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
+        super().start(metadata)
         self._transient_key = box.public_key(self._transient_secret)
         self._key = box.shared_key(self._server_key, self._transient_secret)
         nonce = box.short_nonce(box.HELLO_NONCE, _HELLO_COUNTER)
-        self._outgoing = b"".join(
-            (
-                HELLO,
-                box.VERSION,
-                bytes(72),
-                self._transient_key,
-                nonce[-8:],
-                box.seal(box.ZEROS, nonce, self._key),
-            )
+        proof = box.seal(box.ZEROS, nonce, self._key)
+        self._outgoing.append(
+            HELLO + box.VERSION + bytes(72) + self._transient_key + nonce[-8:] + proof
         )
-        self._state = _State.WELCOME
-
-    def next_command(self) -> bytes | None:
-        command, self._outgoing = self._outgoing, None
-        return command
+        self._state = State.WELCOME
 
     def receive_command(self, body: bytes) -> bytes | None:
-        if self._state in (_State.WELCOME, _State.READY) and body.startswith(ERROR):
+        if self._state in (State.WELCOME, State.READY) and body.startswith(ERROR):
             raise parse_error(body)
-        if self._state is _State.WELCOME and body.startswith(WELCOME):
+        if self._state is State.WELCOME and body.startswith(WELCOME):
             self._receive_welcome(body)
             return None
-        if self._state is _State.READY and body.startswith(READY):
+        if self._state is State.READY and body.startswith(READY):
             return self._receive_ready(body)
         raise unexpected(self._state.value, body)
 
     def _receive_welcome(self, body: bytes) -> None:
         if len(body) != box.WELCOME_SIZE:
-            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_WELCOME
-            raise box.malformed("WELCOME", len(body), code)
+            raise malformed(WELCOME, body)
         plain = box.unseal(body[24:], box.WELCOME_NONCE + body[8:24], self._key, "a WELCOME")
         server_transient, cookie = plain[: box.KEY_SIZE], plain[box.KEY_SIZE :]
         self._key = box.shared_key(server_transient, self._transient_secret)
@@ -137,22 +103,21 @@ class CurveClient:
         )
         nonce = box.short_nonce(box.INITIATE_NONCE, _INITIATE_COUNTER)
         plain = self._public_key + vouch + self._metadata
-        self._outgoing = INITIATE + cookie + nonce[-8:] + box.seal(plain, nonce, self._key)
+        self._outgoing.append(INITIATE + cookie + nonce[-8:] + box.seal(plain, nonce, self._key))
         self._transient_secret = self._secret_key = b""
-        self._state = _State.READY
+        self._state = State.READY
 
     def _receive_ready(self, body: bytes) -> bytes:
         if len(body) < box.READY_SIZE:
-            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_READY
-            raise box.malformed("READY", len(body), code)
+            raise malformed(READY, body)
         nonce = box.short_nonce(box.READY_NONCE, body[6:14])
         metadata = box.unseal(body[14:], nonce, self._key, "a READY")
         self._recv_nonce = int.from_bytes(body[6:14], "big")
-        self._state = _State.DONE
+        self._state = State.DONE
         return metadata
 
 
-class CurveServer:
+class CurveServer(Server):
     """Has ZAP judge the client's long-term key, if it is asked at all.
 
     public_key and secret_key: S and s. Random octets for this connection only: transient_secret
@@ -172,7 +137,7 @@ class CurveServer:
         welcome_nonce: bytes,
         cookie_nonce: bytes,
     ) -> None:
-        self.gate = gate
+        super().__init__(gate)
         self._public_key = public_key
         self._secret_key = secret_key
         self._transient_secret = transient_secret
@@ -181,19 +146,8 @@ class CurveServer:
         self._cookie_nonce = cookie_nonce
         self._key = b""  # of the boxes between s' and C'
         self._recv_nonce = 0
-        self._outgoing: bytes | None = None
-        self._metadata = b""
-        self._state = _State.HELLO
 
-    @property
-    def done(self) -> bool:
-        return self._state is _State.DONE
-
-    @property
-    def properties(self) -> Mapping[str, str]:
-        return self.gate.properties
-
-    def take_traffic(self) -> CurveTraffic | None:
+    def take_traffic(self) -> CurveTraffic:
         key, self._key = self._key, b""
         return CurveTraffic(
             key,
@@ -204,61 +158,47 @@ class CurveServer:
         )
 
     def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
+        super().start(metadata)
+        self._state = State.HELLO
 
-    def next_command(self) -> bytes | None:
-        if self._state is _State.VERDICT and self.gate.passed:
-            self._state = _State.DONE
-            nonce = box.short_nonce(box.READY_NONCE, _READY_COUNTER)
-            return READY + nonce[-8:] + box.seal(self._metadata, nonce, self._key)
-        if self._state is _State.VERDICT and self.gate.refused is not None:
-            self._state = _State.REFUSED
-            self._key = b""
-            if self.gate.refused != TEMPORARY:
-                return build_error(str(self.gate.refused))
-        command, self._outgoing = self._outgoing, None
-        return command
+    def _let_in(self) -> None:
+        nonce = box.short_nonce(box.READY_NONCE, _READY_COUNTER)
+        self._outgoing.append(READY + nonce[-8:] + box.seal(self._metadata, nonce, self._key))
+        self._state = State.DONE
+
+    def _turn_away(self) -> None:
+        super()._turn_away()
+        self._key = b""
 
     def receive_command(self, body: bytes) -> bytes | None:
-        if self._state is _State.HELLO and body.startswith(HELLO):
+        if self._state is State.HELLO and body.startswith(HELLO):
             self._receive_hello(body)
             return None
-        if self._state is _State.INITIATE and body.startswith(INITIATE):
+        if self._state is State.INITIATE and body.startswith(INITIATE):
             return self._receive_initiate(body)
         raise unexpected(self._state.value, body)
 
     def _receive_hello(self, body: bytes) -> None:
         if len(body) != box.HELLO_SIZE or body[6:8] != box.VERSION:
-            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_HELLO
-            raise box.malformed("HELLO", len(body), code)
+            raise malformed(HELLO, body)
         client_transient = body[80:112]
         key = box.shared_key(client_transient, self._secret_key)
         nonce = box.short_nonce(box.HELLO_NONCE, body[112:120])
         zeros = box.unseal(body[120:], nonce, key, "a HELLO for another server key, or one")
         if not box.same(zeros, box.ZEROS):
-            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_HELLO
-            raise box.malformed("HELLO", len(body), code)
+            raise malformed(HELLO, body)
         cookie = box.seal_cookie(
             client_transient + self._transient_secret, self._cookie_nonce, self._cookie_key
         )
-        self._outgoing = b"".join(
-            (
-                WELCOME,
-                self._welcome_nonce,
-                box.seal(
-                    box.public_key(self._transient_secret) + cookie,
-                    box.WELCOME_NONCE + self._welcome_nonce,
-                    key,
-                ),
-            )
-        )
+        plain = box.public_key(self._transient_secret) + cookie
+        nonce = box.WELCOME_NONCE + self._welcome_nonce
+        self._outgoing.append(WELCOME + self._welcome_nonce + box.seal(plain, nonce, key))
         self._transient_secret = self._secret_key = b""
-        self._state = _State.INITIATE
+        self._state = State.INITIATE
 
     def _receive_initiate(self, body: bytes) -> bytes:
         if len(body) < box.INITIATE_SIZE:
-            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_INITIATE
-            raise box.malformed("INITIATE", len(body), code)
+            raise malformed(INITIATE, body)
         secrets = box.unseal_cookie(body[9:105], self._cookie_key)
         client_transient, transient_secret = secrets[: box.KEY_SIZE], secrets[box.KEY_SIZE :]
         key = box.shared_key(client_transient, transient_secret)
@@ -278,6 +218,5 @@ class CurveServer:
         self._cookie_key = b""
         self._key = key
         self._recv_nonce = int.from_bytes(body[105:113], "big")
-        self._state = _State.VERDICT
-        self.gate.present(self.name, [client_key])
+        self._present([client_key])
         return metadata

@@ -105,11 +105,6 @@ def same(left: bytes, right: bytes) -> bool:
     return bool(sodium().sodium_memcmp(left, right))
 
 
-def malformed(command: str, size: int, code: ProtocolErrorCode) -> ProtocolError:
-    """The exception for a command that cannot be one, by its size or version."""
-    return ProtocolError(f"malformed {command} of {size} octets", code)
-
-
 @functools.cache
 def sodium() -> ModuleType:
     """libsodium, imported when it is wanted. ImportError without PyNaCl."""

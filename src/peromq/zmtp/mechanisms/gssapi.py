@@ -13,14 +13,12 @@ wrapped by GSSAPI, that is encrypted. The contexts come from outside; tokens are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Protocol
 
-from ..commands import ERROR, INITIATE, READY, build_error, build_ready, parse_error, unexpected
+from ..commands import ERROR, INITIATE, READY, build_ready, malformed, parse_error, unexpected
 from ..errors import ProtocolError, ProtocolErrorCode
-from ..zap import TEMPORARY, ZapGate
+from ..zap import ZapGate
 from .gssapi_traffic import (
     GssapiFailure,
     GssapiTraffic,
@@ -28,6 +26,7 @@ from .gssapi_traffic import (
     unwrap_message,
     wrap_message,
 )
+from .side import Client, Server, State
 
 NAME = "GSSAPI"
 
@@ -50,155 +49,130 @@ class GssapiContext(GssapiWrapping, Protocol):
         """
 
 
-class _State(Enum):
-    """What comes next, in words for errors."""
-
-    BEGIN = "nothing yet"
-    STEP = "nothing before our first token"
-    TOKEN = "INITIATE"
-    CONFIRMATION = "the confirmation of the last token"
-    VERDICT = "nothing before ZAP's verdict"
-    READY = "READY"
-    DONE = "nothing more"
-    REFUSED = "nothing from a refused peer"
-
-
-class _Side:
-    """What client and server have in common. encrypt: not GSSAPI_PLAINTEXT."""
-
-    name = NAME
+class _Exchange:
+    """What client and server do with a context. encrypt: not GSSAPI_PLAINTEXT."""
 
     def __init__(self, context: GssapiContext, *, encrypt: bool) -> None:
-        self._context = context
-        self._encrypt = encrypt
-        self._outgoing: list[bytes] = []
-        self._metadata = b""
-        self._state = _State.BEGIN
-
-    @property
-    def done(self) -> bool:
-        return self._state is _State.DONE and not self._outgoing
+        self.context = context
+        self.encrypt = encrypt
 
     def take_traffic(self) -> GssapiTraffic | None:
-        return GssapiTraffic(self._context) if self._encrypt else None
+        return GssapiTraffic(self.context) if self.encrypt else None
 
-    def _step(self, token: bytes) -> bytes | None:
+    def step(self, initiate: bytes) -> bytes:
+        """Take the peer's INITIATE; returns the next token, which may be empty."""
         try:
-            return self._context.step(token)
+            return self.context.step(_parse_initiate(initiate)) or b""
         except GssapiFailure as error:
             raise ProtocolError(
                 f"GSSAPI refuses the peer's token: {error}",
                 ProtocolErrorCode.ZMTP_CRYPTOGRAPHIC,
             ) from None
 
-    def _say_ready(self) -> None:
-        ready = build_ready(self._metadata)
-        if self._encrypt:
-            ready = wrap_message(self._context, 0, ready)
-        self._outgoing.append(ready)
+    def build_ready(self, metadata: bytes) -> bytes:
+        ready = build_ready(metadata)
+        return wrap_message(self.context, 0, ready) if self.encrypt else ready
 
-    def _hear_ready(self, body: bytes) -> bytes:
-        if self._encrypt:
-            _, body = unwrap_message(self._context, body)
+    def parse_ready(self, body: bytes) -> bytes:
+        """The metadata."""
+        if self.encrypt:
+            _, body = unwrap_message(self.context, body)
         if not body.startswith(READY):
             raise unexpected("READY", body)
         return body[len(READY) :]
 
 
-class GssapiClient(_Side):
-    """Gets a ticket for the server and shows it."""
+class GssapiClient(Client):
+    """Gets a ticket for the server and shows it. encrypt: not GSSAPI_PLAINTEXT."""
 
-    gate = None
-    properties: Mapping[str, str] = MappingProxyType({})
+    name = NAME
 
     def __init__(self, context: GssapiContext, *, encrypt: bool) -> None:
-        super().__init__(context, encrypt=encrypt)
+        super().__init__()
+        self._exchange = _Exchange(context, encrypt=encrypt)
         self._failure: str | None = None
 
+    def take_traffic(self) -> GssapiTraffic | None:
+        return self._exchange.take_traffic()
+
     def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
-        self._state = _State.STEP
+        super().start(metadata)
+        self._state = State.TICKET
 
     def take_work(self) -> Callable[[], None] | None:
         """The first step, once: it may have to wait for the KDC."""
-        if self._state is not _State.STEP or self._outgoing or self._failure is not None:
+        if self._state is not State.TICKET or self._outgoing or self._failure is not None:
             return None
         self._failure = ""  # asked for
         return self._first_step
 
     def _first_step(self) -> None:
         try:
-            token = self._context.step(None)
+            token = self._exchange.context.step(None)
         except GssapiFailure as error:
             self._failure = str(error)
         else:
             self._outgoing.append(_initiate(token or b""))
 
     def next_command(self) -> bytes | None:
-        if self._state is _State.STEP:
+        if self._state is State.TICKET:
             if self._failure:
                 raise ProtocolError(f"GSSAPI has no ticket for us: {self._failure}", local=True)
             if not self._outgoing:
                 return None
-            self._state = _State.TOKEN
-        return self._outgoing.pop(0) if self._outgoing else None
+            self._state = State.INITIATE
+        return super().next_command()
 
     def receive_command(self, body: bytes) -> bytes | None:
-        if self._state is _State.READY and body.startswith(ERROR):
+        if self._state is State.READY and body.startswith(ERROR):
             raise parse_error(body)
-        if self._state is _State.TOKEN and body.startswith(INITIATE):
-            token = self._step(_parse_initiate(body))
+        if self._state is State.INITIATE and body.startswith(INITIATE):
+            token = self._exchange.step(body)
             # An empty command where there is no token: the server waits for something (libzmq).
             self._outgoing.append(_initiate(token) if token else b"")
-            if self._context.complete:
-                self._state = _State.READY
+            if self._exchange.context.complete:
+                self._state = State.READY
             return None
-        if self._state is _State.READY:
-            metadata = self._hear_ready(body)
-            self._say_ready()
-            self._state = _State.DONE
+        if self._state is State.READY:
+            metadata = self._exchange.parse_ready(body)
+            self._outgoing.append(self._exchange.build_ready(self._metadata))
+            self._state = State.DONE
             return metadata
         raise unexpected(self._state.value, body)
 
 
-class GssapiServer(_Side):
-    """Has ZAP judge the name that GSSAPI vouches for."""
+class GssapiServer(Server):
+    """Has ZAP judge the name that GSSAPI vouches for. encrypt: not GSSAPI_PLAINTEXT."""
+
+    name = NAME
 
     def __init__(self, gate: ZapGate, context: GssapiContext, *, encrypt: bool) -> None:
-        super().__init__(context, encrypt=encrypt)
-        self.gate = gate
+        super().__init__(gate)
+        self._exchange = _Exchange(context, encrypt=encrypt)
 
-    @property
-    def properties(self) -> Mapping[str, str]:
-        return self.gate.properties
+    def take_traffic(self) -> GssapiTraffic | None:
+        return self._exchange.take_traffic()
 
     def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
-        self._state = _State.TOKEN
+        super().start(metadata)
+        self._state = State.INITIATE
 
-    def next_command(self) -> bytes | None:
-        if self._state is _State.VERDICT and self.gate.passed:
-            self._say_ready()
-            self._state = _State.READY
-        elif self._state is _State.VERDICT and self.gate.refused is not None:
-            self._state = _State.REFUSED
-            if self.gate.refused != TEMPORARY:
-                return build_error(str(self.gate.refused))
-        return self._outgoing.pop(0) if self._outgoing else None
+    def _let_in(self) -> None:
+        self._outgoing.append(self._exchange.build_ready(self._metadata))
+        self._state = State.READY
 
     def receive_command(self, body: bytes) -> bytes | None:
-        if self._state is _State.TOKEN and body.startswith(INITIATE):
-            self._outgoing.append(_initiate(self._step(_parse_initiate(body)) or b""))
-            if self._context.complete:
-                self._state = _State.CONFIRMATION
+        if self._state is State.INITIATE and body.startswith(INITIATE):
+            self._outgoing.append(_initiate(self._exchange.step(body)))
+            if self._exchange.context.complete:
+                self._state = State.CONFIRMATION
             return None
-        if self._state is _State.CONFIRMATION and not body:
-            self._state = _State.VERDICT
-            self.gate.present(self.name, [self._context.peer_name])
+        if self._state is State.CONFIRMATION and not body:
+            self._present([self._exchange.context.peer_name])
             return None
-        if self._state is _State.READY:
-            metadata = self._hear_ready(body)
-            self._state = _State.DONE
+        if self._state is State.READY:
+            metadata = self._exchange.parse_ready(body)
+            self._state = State.DONE
             return metadata
         raise unexpected(self._state.value, body)
 
@@ -212,8 +186,5 @@ def _parse_initiate(body: bytes) -> bytes:
     start = len(INITIATE) + 4
     size = int.from_bytes(body[len(INITIATE) : start], "big")
     if len(body) != start + size:
-        raise ProtocolError(
-            f"malformed INITIATE of {len(body)} octets",
-            ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_INITIATE,
-        )
+        raise malformed(INITIATE, body)
     return body[start:]

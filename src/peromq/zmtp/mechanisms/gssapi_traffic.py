@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..commands import malformed
 from ..errors import ProtocolError, ProtocolErrorCode
 from ..framing import COMMAND, MORE, encode_frame, take_flagged_frame
 
@@ -89,8 +90,7 @@ def unwrap_message(context: GssapiWrapping, body: bytes) -> tuple[int, bytes]:
     start = len(MESSAGE) + 4
     size = int.from_bytes(body[len(MESSAGE) : start], "big")
     if not body.startswith(MESSAGE) or len(body) != start + size:
-        code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_MESSAGE
-        raise ProtocolError(f"malformed MESSAGE of {len(body)} octets", code)
+        raise malformed(MESSAGE, body)
     try:
         plain = context.unwrap(body[start:])
     except GssapiFailure:

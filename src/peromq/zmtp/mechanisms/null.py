@@ -3,53 +3,33 @@
 A side with a ZAP domain asks ZAP first, and withholds its READY until the peer's address is let in.
 """
 
-from collections.abc import Mapping
+from ..commands import ERROR, READY, build_ready, parse_error, unexpected
+from ..zap import ZapGate
+from .side import Server, State
 
-from ..commands import ERROR, READY, build_error, build_ready, parse_error, unexpected
-from ..zap import TEMPORARY, ZapGate
 
-
-class NullMechanism:
+class NullMechanism(Server):
     """No encryption, and no authentication unless ZAP judges by the address."""
 
     name = "NULL"
 
     def __init__(self, gate: ZapGate | None = None) -> None:
-        self.gate = gate or ZapGate(ask=False, required=False)
-        self._metadata = b""
-        self._answered = False
+        super().__init__(gate or ZapGate(ask=False, required=False))
         self._ready_received = False
 
-    @property
-    def done(self) -> bool:
-        return self.gate.passed and self._answered and self._ready_received
-
-    @property
-    def properties(self) -> Mapping[str, str]:
-        return self.gate.properties
-
-    def take_traffic(self) -> None:
-        return None
-
     def start(self, metadata: bytes) -> None:
-        self._metadata = metadata
-        self.gate.present(self.name, [])
+        super().start(metadata)
+        self._present([])
 
-    def next_command(self) -> bytes | None:
-        if self._answered:
-            return None
-        if self.gate.passed:
-            self._answered = True
-            return build_ready(self._metadata)
-        if self.gate.refused is not None:
-            self._answered = True
-            if self.gate.refused != TEMPORARY:
-                return build_error(str(self.gate.refused))
-        return None
+    def _let_in(self) -> None:
+        self._outgoing.append(build_ready(self._metadata))
+        self._state = State.DONE if self._ready_received else State.READY
 
     def receive_command(self, body: bytes) -> bytes | None:
         if body.startswith(READY) and not self._ready_received:
             self._ready_received = True
+            if self._state is State.READY:
+                self._state = State.DONE
             return body[len(READY) :]
         if body.startswith(ERROR):
             raise parse_error(body)
