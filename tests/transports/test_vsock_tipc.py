@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from peromq.error import ZMQError
 from peromq.options import Options
 from peromq.transports import tipc, vsock
+from peromq.transports.kernel_family import FamilyTransport
 from tests.helpers import last_endpoint, raises_errno, zmq
 from tests.sharedfixtures import ctx, endpoints, sock
 
@@ -160,6 +162,44 @@ def test_tipc_round_trip(sock: Any, endpoint: str) -> None:
     assert rep.recv() == b"question"
     rep.send(b"answer")
     assert req.recv() == b"answer"
+
+
+# ---------------------------------------------------------------- what they share
+
+
+class Stand(FamilyTransport):
+    """A family that every kernel has."""
+
+    scheme = "unix"
+    family = socket.AF_UNIX
+
+    def local(self, address: str, endpoint: str) -> str:
+        return address
+
+    remote = local
+
+    def endpoint_of(self, connection: socket.socket) -> str:
+        return f"unix://{connection.getsockname()}"
+
+    def peer_address(self, connection: socket.socket) -> str:
+        return ""
+
+
+def test_listen_and_dial(options: Options, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    listening = Stand().listen(path, options)
+    assert listening.endpoint == f"unix://{path}"
+    target = Stand().target(path, options)
+    client, number = target.dial(target.routes()[0])
+    with client, listening.sock.accept()[0] as server:
+        assert number == 0
+        client.sendall(b"hello")
+        assert server.recv(5) == b"hello"
+    with pytest.raises(ZMQError) as caught:
+        Stand().listen(path, options)
+    assert caught.value.errno == errno.EADDRINUSE
+    assert f"unix://{path}" in str(caught.value)
+    listening.close()
 
 
 # ---------------------------------------------------------------- what is not here

@@ -20,10 +20,10 @@ from .base import (
     Transport,
     WebPlace,
     error,
-    finish_connect,
 )
 from .ipc import IpcTransport
 from .pgm import MulticastTransport
+from .sockets import finish_connect
 from .tcp import TcpTransport
 from .tipc import TipcTransport
 from .tls import TlsTransport

@@ -1,15 +1,16 @@
-"""What all stream transports share: the contract, the options they read, and error texts."""
+"""What all stream transports share: the contract, the options they read, and error texts.
+
+The sockets themselves are made in `sockets`.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .. import unpatched
 from ..error import ZMQError
 
 SocketAddress = Any
@@ -218,41 +219,3 @@ def from_oserror(failure: OSError, endpoint: str) -> ZMQError:
     """The ZMQError for a failed system call on behalf of `endpoint`."""
     number = failure.errno or 0
     return ZMQError(number, f"{failure.strerror or failure} (addr={endpoint!r})")
-
-
-def set_buffers(sock: socket.socket, options: StreamOptions) -> None:
-    """SNDBUF and RCVBUF; before connect() or listen(), so that TCP windows follow them."""
-    if options.sndbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
-    if options.rcvbuf >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
-
-
-def finish_connect(sock: socket.socket) -> None:
-    """What became of connect(), once the socket is writable. Raises OSError if it failed.
-
-    A connect() to an ephemeral port of this host where nobody listens may pick that very port as
-    its source and so reach itself. That is a refusal too.
-    """
-    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number == 0 and sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
-        number = errno.ECONNREFUSED
-    if number:
-        raise OSError(number, os.strerror(number))
-
-
-def adopt_listener(descriptor: int, families: Sequence[int], endpoint: str) -> socket.socket:
-    """The listening socket of option USE_FD; from now on ours to close.
-
-    Raises ZMQError: EBADF if that is no open socket, EINVAL if it does not listen or is of
-    another transport.
-    """
-    try:
-        sock = unpatched.new_socket(fileno=descriptor)
-    except OSError as failure:
-        raise from_oserror(failure, endpoint) from None
-    if sock.family in families and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        sock.setblocking(False)
-        return sock
-    sock.detach()
-    raise error(errno.EINVAL, f"USE_FD {descriptor} is no listening socket of this kind", endpoint)

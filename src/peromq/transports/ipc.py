@@ -12,22 +12,12 @@ import socket
 import stat
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from .. import unpatched
 from ..constants import IPC_PATH_MAX_LEN
-from .base import (
-    Listening,
-    MakePreamble,
-    MakeTransform,
-    Route,
-    StreamOptions,
-    WebPlace,
-    adopt_listener,
-    error,
-    from_oserror,
-    set_buffers,
-)
+from .base import Listening, StreamOptions, error, from_oserror
+from .sockets import PlainTarget, adopt_listener, closed_on_error, new_socket
 
 _UCRED = struct.Struct("3i")
 
@@ -48,12 +38,12 @@ class IpcTransport:
         sock = _listen(address, options, endpoint)
         return Listening(sock, endpoint, None if address[0] == "@" else _remover(address))
 
-    def target(self, address: str, options: StreamOptions) -> IpcTarget:
+    def target(self, address: str, options: StreamOptions) -> PlainTarget:
         """Check `PATH` or `@NAME`. Whether anything is there shows at each attempt."""
         endpoint = f"ipc://{address}"
         if address == "*":
             raise error(errno.EINVAL, "a wildcard is for bind only", endpoint)
-        return IpcTarget(_socket_name(address, endpoint), options)
+        return PlainTarget(socket.AF_UNIX, _socket_name(address, endpoint), options)
 
     def endpoint_of(self, connection: socket.socket) -> str:
         """ipc://PATH, or ipc://@NAME, of our end."""
@@ -82,28 +72,6 @@ class IpcTransport:
         """Nothing: all options of ipc are the listener's."""
 
 
-class IpcTarget:
-    """A Unix domain peer."""
-
-    may_block = False
-    preamble: MakePreamble | None = None
-    transform: MakeTransform | None = None
-    web: WebPlace | None = None
-
-    def __init__(self, name: bytes, options: StreamOptions) -> None:
-        self._name = name
-        self._options = options
-
-    def routes(self) -> Sequence[Route]:
-        """The one."""
-        return [Route(socket.AF_UNIX, self._name)]
-
-    def dial(self, route: Route) -> tuple[socket.socket, int]:
-        """Connected at once, or not: EAGAIN means that the listener's backlog is full."""
-        sock = _new_socket(self._options)
-        return sock, sock.connect_ex(route.remote)
-
-
 def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
     """(pid, uid, gid) of the process at the other end. Raises OSError."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
@@ -113,26 +81,27 @@ def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
 
 def _listen(address: str, options: StreamOptions, endpoint: str) -> socket.socket:
     name = _socket_name(address, endpoint)
-    sock = _new_socket(options)
-    try:
+    sock = new_socket(socket.AF_UNIX, socket.SOCK_STREAM, options)
+    with closed_on_error(sock):
         try:
-            sock.bind(name)
+            _bind(sock, name)
+            sock.listen(options.backlog)
+        except FileNotFoundError:
+            raise error(errno.ENOENT, f"no directory for ipc path {address!r}", endpoint) from None
         except OSError as failure:
-            if failure.errno != errno.EADDRINUSE or address[0] == "@" or not _is_stale(name):
-                raise
-            os.unlink(name)
-            sock.bind(name)
-        sock.listen(options.backlog)
-    except FileNotFoundError:
-        sock.close()
-        raise error(errno.ENOENT, f"no directory for ipc path {address!r}", endpoint) from None
-    except OSError as failure:
-        sock.close()
-        raise from_oserror(failure, endpoint) from None
-    except BaseException:
-        sock.close()
-        raise
+            raise from_oserror(failure, endpoint) from None
     return sock
+
+
+def _bind(sock: socket.socket, name: bytes) -> None:
+    """In the place of a file on which nobody listens any more, if one is in the way."""
+    try:
+        sock.bind(name)
+    except OSError as failure:
+        if failure.errno != errno.EADDRINUSE or name[0] == 0 or not _is_stale(name):
+            raise
+        os.unlink(name)
+        sock.bind(name)
 
 
 def _listen_in_temporary_directory(options: StreamOptions, endpoint: str) -> Listening:
@@ -192,17 +161,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _new_socket(options: StreamOptions) -> socket.socket:
-    sock = unpatched.new_socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        set_buffers(sock, options)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def _socket_name(address: str, endpoint: str) -> bytes:

@@ -18,6 +18,7 @@ from .. import unpatched
 from ..error import ZMQError
 from .base import error, from_oserror
 from .pgm_address import Address, Interface, MulticastAddress, find_interface, parse
+from .sockets import closed_on_error
 
 _IPPROTO_PGM = 113
 _IP_MULTICAST_ALL = 49  # linux/in.h; Python does not export these
@@ -120,7 +121,7 @@ class MulticastTransport:
     def _socket(self, link: MulticastLink, options: MulticastOptions) -> socket.socket:
         kind, protocol = (socket.SOCK_RAW, _IPPROTO_PGM) if self.raw else (socket.SOCK_DGRAM, 0)
         sock = unpatched.new_socket(link.address.family, kind, protocol)
-        try:
+        with closed_on_error(sock):
             sock.setblocking(False)
             # several processes of a host may send to and hear one group, those with libzmq included
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -128,14 +129,10 @@ class MulticastTransport:
             if options.sndbuf >= 0:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
             room = options.rcvbuf
-            if (
-                room < 0
-            ):  # a tenth of a second at full rate: what the kernel holds need not be repaired
+            if room < 0:
+                # A tenth of a second at full rate: what the kernel holds need not be repaired.
                 room = min(max(link.rate // 10, _LEAST_RCVBUF), _MOST_RCVBUF)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-        except BaseException:
-            sock.close()
-            raise
         return sock
 
     def _sender(self, link: MulticastLink, options: MulticastOptions) -> socket.socket:
@@ -145,7 +142,7 @@ class MulticastTransport:
         own, index = link.interface.address, link.interface.index
         hops = options.multicast_hops if link.sending else 1  # SPMRs are for the link
         port = 0 if self.raw or not link.sending else link.address.port
-        try:
+        with closed_on_error(sock):
             if own.version == 4:
                 ip = socket.IPPROTO_IP
                 sock.bind((str(own), port))
@@ -159,9 +156,6 @@ class MulticastTransport:
                 sock.setsockopt(ip, socket.IPV6_MULTICAST_IF, index)
                 sock.setsockopt(ip, socket.IPV6_MULTICAST_HOPS, min(hops, 255))
                 sock.setsockopt(ip, socket.IPV6_MULTICAST_LOOP, options.multicast_loop)
-        except BaseException:
-            sock.close()
-            raise
         return sock
 
     def _listener(
@@ -171,7 +165,7 @@ class MulticastTransport:
         sock = self._socket(link, options)
         own, index = link.interface.address, link.interface.index
         port = 0 if self.raw else link.address.port
-        try:
+        with closed_on_error(sock):
             if own.version == 4:
                 ip = socket.IPPROTO_IP
                 sock.bind((str(group), port))
@@ -183,9 +177,6 @@ class MulticastTransport:
                 sock.setsockopt(ip, _IPV6_MULTICAST_ALL, 0)
                 membership = group.packed + struct.pack("=I", index)
                 sock.setsockopt(ip, socket.IPV6_JOIN_GROUP, membership)
-        except BaseException:
-            sock.close()
-            raise
         return sock
 
     def _explained(self, failure: OSError, endpoint: str) -> ZMQError:

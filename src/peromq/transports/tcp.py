@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Sequence
 
-from .. import unpatched
 from .base import (
     Listening,
     MakePreamble,
@@ -17,11 +16,10 @@ from .base import (
     SocketAddress,
     StreamOptions,
     WebPlace,
-    adopt_listener,
     error,
     from_oserror,
-    set_buffers,
 )
+from .sockets import adopt_listener, bind_to_device, bind_to_first, closed_on_error, new_socket
 from .socks import socks_preamble
 from .tcp_address import HostPort, local_addresses, parse_bind, parse_connect, remote_addresses
 
@@ -43,7 +41,12 @@ class TcpTransport:
         where = parse_bind(address, endpoint)
         _require_family(where, options, endpoint)
         try:
-            sock = _listen_on_first(local_addresses(where, bool(options.ipv6)), options)
+            sock = bind_to_first(
+                local_addresses(where, bool(options.ipv6)),
+                lambda family: _new_listener(family, options),
+            )
+            with closed_on_error(sock):
+                sock.listen(options.backlog)
         except OSError as failure:
             raise from_oserror(failure, endpoint) from None
         return Listening(sock, self.endpoint_of(sock))
@@ -146,57 +149,30 @@ class TcpTarget:
     def dial(self, route: Route) -> tuple[socket.socket, int]:
         """Options are set before connect(): some matter for the first segment."""
         sock = _new_socket(route.family, self._options)
-        try:
+        with closed_on_error(sock):
             _tune(sock, self._options)
             if route.local is not None:
                 # So that one source port may serve connections to several peers.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind(route.local)
             return sock, sock.connect_ex(route.remote)
-        except BaseException:
-            sock.close()
-            raise
 
 
-def _listen_on_first(
-    addresses: Sequence[tuple[int, SocketAddress]], options: StreamOptions
-) -> socket.socket:
-    """The first address of a family this kernel knows."""
-    for family, local in addresses:
-        try:
-            sock = _new_socket(family, options)
-        except OSError as failure:
-            if failure.errno != errno.EAFNOSUPPORT:
-                raise
-            continue
-        try:
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(local)
-            sock.listen(options.backlog)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+def _new_listener(family: int, options: StreamOptions) -> socket.socket:
+    sock = _new_socket(family, options)
+    with closed_on_error(sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return sock
 
 
 def _new_socket(family: int, options: StreamOptions) -> socket.socket:
-    """Non-blocking, with the options listeners and connections share."""
-    sock = unpatched.new_socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        set_buffers(sock, options)
+    """With the options that listeners and connections share."""
+    sock = new_socket(family, socket.SOCK_STREAM, options)
+    with closed_on_error(sock):
         _set_class(sock, options)
-        if options.bindtodevice:
-            device = os.fsencode(options.bindtodevice)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+        bind_to_device(sock, options)
         if options.busy_poll > 0:
             sock.setsockopt(socket.SOL_SOCKET, _SO_BUSY_POLL, options.busy_poll)
-    except BaseException:
-        sock.close()
-        raise
     return sock
 
 

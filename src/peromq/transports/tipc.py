@@ -7,26 +7,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import socket
 from collections.abc import Sequence
 
-from .. import unpatched
-from .base import (
-    Listening,
-    MakePreamble,
-    MakeTransform,
-    Route,
-    SocketAddress,
-    StreamOptions,
-    WebPlace,
-    adopt_listener,
-    error,
-    from_oserror,
-    set_buffers,
-)
-from .vsock import without_kernel
+from .base import SocketAddress, error
+from .kernel_family import FamilyTransport
 
 # linux/tipc.h; Python exports them only where it was built with TIPC
 _FAMILY = getattr(socket, "AF_TIPC", 30)
@@ -39,44 +25,25 @@ _NAME = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*\}(?:@(\d+)\.(\d+)\.(\d+))?")
 _PORT_ID = re.compile(r"<\s*(\d+)\.(\d+)\.(\d+)\s*:\s*(\d+)\s*>")
 
 
-class TipcTransport:
+class TipcTransport(FamilyTransport):
     """Names are TIPC's: a type of service and a range of instances."""
 
     scheme = "tipc"
+    family = _FAMILY
 
-    def listen(self, address: str, options: StreamOptions) -> Listening:
-        """Raises ZMQError: EINVAL, EAFNOSUPPORT where the kernel has no TIPC."""
-        endpoint = f"tipc://{address}"
-        if options.use_fd >= 0:
-            sock = adopt_listener(options.use_fd, (_FAMILY,), endpoint)
-            return Listening(sock, self.endpoint_of(sock))
-        service = parse_bind(address, endpoint)
-        try:
-            sock = _new_socket(options)
-        except OSError as failure:
-            raise without_kernel(failure, "tipc", endpoint) from None
-        try:
-            if service is not None:
-                sock.bind(service)
-            sock.listen(options.backlog)
-            return Listening(sock, endpoint if service is not None else self.endpoint_of(sock))
-        except OSError as failure:
-            sock.close()
-            raise from_oserror(failure, endpoint) from None
+    def local(self, address: str, endpoint: str) -> SocketAddress | None:
+        return parse_bind(address, endpoint)
 
-    def target(self, address: str, options: StreamOptions) -> TipcTarget:
-        """Raises ZMQError: EINVAL, EAFNOSUPPORT where the kernel has no TIPC."""
-        endpoint = f"tipc://{address}"
-        peer = parse_connect(address, endpoint)
-        try:
-            _new_socket(options).close()
-        except OSError as failure:
-            raise without_kernel(failure, "tipc", endpoint) from None
-        return TipcTarget(peer, options)
+    def remote(self, address: str, endpoint: str) -> SocketAddress:
+        return parse_connect(address, endpoint)
 
     def endpoint_of(self, connection: socket.socket) -> str:
         """tipc://<Z.C.N:REF> of our end."""
         return f"tipc://{_port_id(connection.getsockname())}"
+
+    def bound_endpoint(self, sock: socket.socket, endpoint: str) -> str:
+        """A service is known by its name, not by who offers it."""
+        return self.endpoint_of(sock) if endpoint == "tipc://<*>" else endpoint
 
     def peer_address(self, connection: socket.socket) -> str:
         """The peer's <Z.C.N:REF>."""
@@ -84,39 +51,6 @@ class TipcTransport:
             return _port_id(connection.getpeername())
         except OSError:
             return ""
-
-    def admits(self, connection: socket.socket, options: StreamOptions) -> bool:
-        """There are no filters."""
-        return True
-
-    def tune(self, connection: socket.socket, options: StreamOptions) -> None:
-        """There is nothing to tune."""
-
-
-class TipcTarget:
-    """A service, or one port of one node."""
-
-    may_block = False
-    preamble: MakePreamble | None = None
-    transform: MakeTransform | None = None
-    web: WebPlace | None = None
-
-    def __init__(self, peer: SocketAddress, options: StreamOptions) -> None:
-        self._peer = peer
-        self._options = options
-
-    def routes(self) -> Sequence[Route]:
-        """The one; the kernel chooses among several that offer a name."""
-        return [Route(_FAMILY, self._peer)]
-
-    def dial(self, route: Route) -> tuple[socket.socket, int]:
-        """A connection under way."""
-        sock = _new_socket(self._options)
-        try:
-            return sock, sock.connect_ex(route.remote)
-        except BaseException:
-            sock.close()
-            raise
 
 
 def parse_bind(address: str, endpoint: str) -> SocketAddress | None:
@@ -173,16 +107,3 @@ def _node(zone: int, cluster: int, node: int, endpoint: str) -> int:
 def _port_id(address: SocketAddress) -> str:
     _, node, ref, *_ = address
     return f"<{node >> 24}.{node >> 12 & 0xFFF}.{node & 0xFFF}:{ref}>"
-
-
-def _new_socket(options: StreamOptions) -> socket.socket:
-    if not hasattr(socket, "AF_TIPC"):
-        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-    sock = unpatched.new_socket(_FAMILY, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        set_buffers(sock, options)
-    except BaseException:
-        sock.close()
-        raise
-    return sock

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .. import unpatched
 from ..constants import Errno, SecurityMechanism, SocketType
 from ..error import ZMQError
-from .base import Listening, SocketAddress, StreamOptions, Target, error, from_oserror, set_buffers
+from .base import Listening, StreamOptions, Target, error, from_oserror
+from .sockets import bind_to_device, bind_to_first, closed_on_error, new_socket
 from .tcp_address import (
     HostPort,
     interface_addresses,
@@ -126,7 +124,10 @@ class UdpTransport:
                 prefix = f"{interface};" if interface else ""
                 place = _text(str(group.address), sock.getsockname()[1])
                 return sock, f"{SCHEME}://{prefix}{place}"
-            sock = _bind_first(local_addresses(where, bool(options.ipv6)), options)
+            sock = bind_to_first(
+                local_addresses(where, bool(options.ipv6)),
+                lambda family: _new_socket(family, options),
+            )
         except OSError as failure:
             raise from_oserror(failure, endpoint) from None
         return sock, f"{SCHEME}://{_text(*sock.getsockname()[:2])}"
@@ -143,7 +144,8 @@ class UdpTransport:
         try:
             if group is not None:
                 sock = _new_socket(group.family, options)
-                _send_multicast(sock, group, options)
+                with closed_on_error(sock):
+                    _send_multicast(sock, group, options)
                 return sock, _text(str(group.address), group.port), group.index
             family, remote = remote_addresses(where, bool(options.ipv6))[0]
             sock = _new_socket(family, options)
@@ -192,7 +194,7 @@ def _index_of(interface: str) -> int:
 def _join(group: _Group, options: DatagramOptions) -> socket.socket:
     """Bound to the port on all addresses, as others on this host may be too; only this group."""
     sock = _new_socket(group.family, options)
-    try:
+    with closed_on_error(sock):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if group.family == socket.AF_INET:
@@ -210,63 +212,27 @@ def _join(group: _Group, options: DatagramOptions) -> socket.socket:
             member = _IPV6_MREQ.pack(group.address.packed, group.index)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
         _send_multicast(sock, group, options)  # a DGRAM answers from here
-    except BaseException:
-        sock.close()
-        raise
     return sock
 
 
 def _send_multicast(sock: socket.socket, group: _Group, options: DatagramOptions) -> None:
     """MULTICAST_LOOP, MULTICAST_HOPS, and the interface to leave by."""
     loop, hops = int(bool(options.multicast_loop)), min(options.multicast_hops, 255)
-    try:
-        if group.family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, loop)
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
-            if group.index:
-                where = _IP_MREQN.pack(bytes(4), bytes(4), group.index)
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, where)
-        else:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, loop)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
-            if group.index:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, group.index)
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _bind_first(
-    addresses: Sequence[tuple[int, SocketAddress]], options: DatagramOptions
-) -> socket.socket:
-    """The first address of a family this kernel knows."""
-    for family, local in addresses:
-        try:
-            sock = _new_socket(family, options)
-        except OSError as failure:
-            if failure.errno != errno.EAFNOSUPPORT:
-                raise
-            continue
-        try:
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.bind(local)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    if group.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, loop)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
+        if group.index:
+            where = _IP_MREQN.pack(bytes(4), bytes(4), group.index)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, where)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, loop)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
+        if group.index:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, group.index)
 
 
 def _new_socket(family: int, options: DatagramOptions) -> socket.socket:
-    sock = unpatched.new_socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        set_buffers(sock, options)
-        if options.bindtodevice:
-            device = os.fsencode(options.bindtodevice)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
-    except BaseException:
-        sock.close()
-        raise
+    sock = new_socket(family, socket.SOCK_DGRAM, options)
+    with closed_on_error(sock):
+        bind_to_device(sock, options)
     return sock

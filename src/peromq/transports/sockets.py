@@ -1,0 +1,127 @@
+"""How sockets are made: non-blocking, with their options, and closed again if that fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from .. import unpatched
+from .base import (
+    MakePreamble,
+    MakeTransform,
+    Route,
+    SocketAddress,
+    StreamOptions,
+    WebPlace,
+    error,
+    from_oserror,
+)
+
+
+@contextmanager
+def closed_on_error(sock: socket.socket) -> Iterator[socket.socket]:
+    """The socket stays open if the block ends without an exception."""
+    try:
+        yield sock
+    except BaseException:
+        sock.close()
+        raise
+
+
+def new_socket(family: int, kind: int, options: StreamOptions) -> socket.socket:
+    """Non-blocking, with SNDBUF and RCVBUF, which TCP windows follow only if they come so early."""
+    sock = unpatched.new_socket(family, kind)
+    with closed_on_error(sock):
+        sock.setblocking(False)
+        if options.sndbuf >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.sndbuf)
+        if options.rcvbuf >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
+    return sock
+
+
+def bind_to_device(sock: socket.socket, options: StreamOptions) -> None:
+    """BINDTODEVICE, if it is set."""
+    if options.bindtodevice:
+        device = os.fsencode(options.bindtodevice)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+
+
+def bind_to_first(
+    addresses: Iterable[tuple[int, SocketAddress]], make_socket: Callable[[int], socket.socket]
+) -> socket.socket:
+    """A socket bound to the first address of a family this kernel knows; IPv6 ones take IPv4 too.
+
+    Raises OSError.
+    """
+    for family, local in addresses:
+        try:
+            sock = make_socket(family)
+        except OSError as failure:
+            if failure.errno != errno.EAFNOSUPPORT:
+                raise
+            continue
+        with closed_on_error(sock):
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.bind(local)
+        return sock
+    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+
+class PlainTarget:
+    """A peer at one address, with nothing to resolve and nothing to say first."""
+
+    may_block = False
+    preamble: MakePreamble | None = None
+    transform: MakeTransform | None = None
+    web: WebPlace | None = None
+
+    def __init__(self, family: int, remote: SocketAddress, options: StreamOptions) -> None:
+        self._family = family
+        self._remote = remote
+        self._options = options
+
+    def routes(self) -> Sequence[Route]:
+        """The one."""
+        return [Route(self._family, self._remote)]
+
+    def dial(self, route: Route) -> tuple[socket.socket, int]:
+        """As `Target.dial`. A Unix socket is connected at once, or not: EAGAIN means that the
+        listener's backlog is full."""
+        sock = new_socket(route.family, socket.SOCK_STREAM, self._options)
+        with closed_on_error(sock):
+            return sock, sock.connect_ex(route.remote)
+
+
+def finish_connect(sock: socket.socket) -> None:
+    """What became of connect(), once the socket is writable. Raises OSError if it failed.
+
+    A connect() to an ephemeral port of this host where nobody listens may pick that very port as
+    its source and so reach itself. That is a refusal too.
+    """
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number == 0 and sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
+        number = errno.ECONNREFUSED
+    if number:
+        raise OSError(number, os.strerror(number))
+
+
+def adopt_listener(descriptor: int, families: Sequence[int], endpoint: str) -> socket.socket:
+    """The listening socket of option USE_FD; from now on ours to close.
+
+    Raises ZMQError: EBADF if that is no open socket, EINVAL if it does not listen or is of
+    another transport.
+    """
+    try:
+        sock = unpatched.new_socket(fileno=descriptor)
+    except OSError as failure:
+        raise from_oserror(failure, endpoint) from None
+    if sock.family in families and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.setblocking(False)
+        return sock
+    sock.detach()
+    raise error(errno.EINVAL, f"USE_FD {descriptor} is no listening socket of this kind", endpoint)
