@@ -5,6 +5,7 @@ PyNaCl's boxes open all of it: nothing is lost, doubled, cut, or sealed twice wi
 
 import errno
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peromq._core.handles_codec import Codec, CurveCodec
-from tests._core.test_writer import ACTION, TINY, WOULD_BLOCK
+from tests._core import wire_out
 from tests._core.wire import PUSH, Wire, pattern
+from tests._core.wire_out import ACTION, BIG, TINY, Messages
 from tests.oracle.curve import CLIENT, SERVER, Box
 from tests.oracle.zmtp import Frame, decode, encode_frame, encode_message
 
-BIG = 16384
 KEY = bytes(range(7, 39))
 OWN = Box(KEY, SERVER)
 """What the socket under test, a server, seals with."""
@@ -30,104 +31,38 @@ def server(send_nonce: int = 1) -> Codec:
     )
 
 
-def messages_of(streams: list[bytes]) -> tuple[list[list[bytes]], list[bytes]]:
-    """Whole messages of all connections in order, and the commands; the nonces are those due."""
-    complete: list[list[bytes]] = []
-    commands = []
-    for stream in streams:
-        parts: list[bytes] = []
-        for number, outer in enumerate(decode(stream)[0]):
-            assert not outer.command
-            assert not outer.more
-            frame, nonce = OWN.open(outer, 0)
-            assert nonce == 2 + number
-            if frame.command:
-                assert not parts, "a command within a message"
-                commands.append(frame.body)
-                continue
-            parts.append(frame.body)
-            if not frame.more:
-                complete.append(parts)
-                parts = []
-    return complete, commands
+def messages_of(streams: list[bytes]) -> Messages:
+    """The nonces are those due."""
+    return wire_out.gather(map(opened, streams))
+
+
+def opened(stream: bytes) -> Iterator[Frame]:
+    for number, outer in enumerate(decode(stream)[0]):
+        assert not outer.command
+        assert not outer.more
+        frame, nonce = OWN.open(outer, 0)
+        assert nonce == 2 + number
+        yield frame
 
 
 @given(st.lists(ACTION, max_size=80), st.booleans())
 @settings(max_examples=200)
 def test_any_order_of_sends_writes_and_cuts(actions: list[tuple[str, Any]], tiny: bool) -> None:
-    sent: list[list[bytes]] = []
-    streams = [b""]
-    buffer = TINY if tiny else 0
-    with Wire(PUSH) as wire:
-        window = wire.window
-        window.teardown()
-        wire.peer.close()
-        wire.connect(buffer=buffer, codec=server())
-        for action, detail in actions:
-            if action == "send":
-                message = [pattern(len(sent) * 10 + i, size) for i, size in enumerate(detail)]
-                for i, part in enumerate(message):
-                    assert window.send(part, i < len(message) - 1) == 0
-                sent.append(message)
-            elif action == "read":
-                try:
-                    streams[-1] += wire.peer.recv(detail)
-                except BlockingIOError:
-                    pass
-            elif action == "write":
-                window.write()
-            elif action == "out":
-                window.out_event()
-            elif action == "ping":
-                window.ping()
-            elif action == "cut":
-                streams[-1] += wire.drain()  # what the kernel had, the peer has
-                window.teardown()
-                wire.peer.close()
-                wire.connect(buffer=buffer, codec=server())
-                streams.append(b"")
-        while window.queued() or window.out_event() == WOULD_BLOCK:
-            streams[-1] += wire.drain()
-            window.out_event()
-        streams[-1] += wire.drain()
-        window.ping()  # idle is a boundary
-        window.write()
-        streams[-1] += wire.drain()
-        shown, commands = messages_of(streams)
-        assert shown == sent
-        assert set(commands) == {b"\x04PING\x00\x00"}
-        assert window.queued() == 0
+    sent, streams, _ = wire_out.play(actions, tiny=tiny, codec=server)
+    shown, commands = messages_of(streams)
+    assert shown == sent
+    assert set(commands) == {b"\x04PING\x00\x00"}
 
 
 @pytest.mark.parametrize("parts", [[100], [0, 0, 0], [300, 0, 20_000, 5], [BIG, BIG], [200_000]])
 def test_cut_at_every_place(parts: list[int]) -> None:
-    """Two messages; the peer takes n octets of them and is gone, then comes back."""
     first = [pattern(i, size) for i, size in enumerate(parts)]
     second = [b"second", b"message"]
     sizes = [len(OWN.seal(Frame(part), 1)) for part in first]
     one, whole = sum(sizes), sum(sizes) + len(OWN.seal(Frame(b"second"), 1)) + 7 + 35
     places = sorted({*range(50), *range(one - 12, whole), *range(0, whole, 4999)})
     for place in places:
-        with Wire(PUSH) as wire:
-            wire.window.teardown()
-            wire.peer.close()
-            for message in (first, second):
-                for i, part in enumerate(message):
-                    wire.window.send(part, i < len(message) - 1)
-            wire.connect(buffer=TINY, codec=server())
-            got = b""
-            while len(got) < place:
-                got += wire.peer.recv(place - len(got))
-                wire.window.out_event()
-            got += wire.drain()
-            queued = wire.window.queued()
-            wire.window.teardown()
-            wire.peer.close()
-            complete = [first, second][: 2 - queued]
-            assert messages_of([got])[0] == complete
-            wire.connect(codec=server())
-            assert messages_of([got, wire.drain()])[0] == [first, second]
-            assert wire.window.queued() == 0
+        wire_out.cut_and_resume(place, first, second, codec=server, read=messages_of)
 
 
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 222, 223, 224, 480, 1000, BIG - 1, BIG, 1 << 20])
@@ -170,8 +105,7 @@ class TestTheLastNonce:
             assert wire.window.queued() == 2
             frames, _ = OWN.open_all(wire.drain(), LAST - 2)
             assert [frame.body for frame in frames] == bodies[:2]
-            wire.window.teardown()
-            wire.peer.close()
+            wire.cut()
             wire.connect(codec=server())  # new keys, a new count
             assert messages_of([wire.drain()])[0] == [[body] for body in bodies[2:]]
 
@@ -186,40 +120,16 @@ class TestTheLastNonce:
 class TestClose:
     @pytest.mark.parametrize("size", [10, 200_000])
     def test_a_closed_pipe_is_flushed_and_gone(self, size: int) -> None:
-        with Wire(PUSH) as wire:
-            wire.window.teardown()
-            wire.peer.close()
-            wire.window.events()
-            wire.window.send(pattern(1, size))
-            wire.window.send(b"last")
-            wire.window.send(b"half", True)
-            wire.connect(buffer=TINY, codec=server())
-            wire.window.close_pipe()
-            stream = wire.drain()
-            while wire.window.failed is None:
-                wire.window.out_event()
-                stream += wire.drain()
-            assert wire.window.failed == 0
-            wire.window.teardown()
-            assert sorted(kind for kind, _, _ in wire.window.events()) == [1, 2]
-            assert messages_of([stream])[0] == [[pattern(1, size)], [b"last"]]
+        wire_out.close_and_flush(size, codec=server, read=messages_of)
 
     def test_a_broken_connection_fails(self) -> None:
-        with Wire(PUSH, codec=server()) as wire:
-            wire.peer.close()
-            wire.window.send(b"x" * 100)
-            wire.window.write()
-            assert wire.window.failed is not None
-            wire.window.teardown()
-            wire.connect(codec=server())
-            assert messages_of([wire.drain()])[0] == [[b"x" * 100]]
+        wire_out.break_and_resume(codec=server, read=messages_of)
 
 
 def test_a_full_kernel_holds_messages_back() -> None:
     """The mark counts what the kernel has not got whole, sealed or not."""
     with Wire(PUSH, sndhwm=10) as wire:
-        wire.window.teardown()
-        wire.peer.close()
+        wire.cut()
         wire.connect(buffer=TINY, codec=server())
         sent = 0
         got = b""
@@ -243,8 +153,7 @@ def test_a_full_kernel_holds_messages_back() -> None:
 def test_a_codec_is_for_one_connection() -> None:
     codec = server()
     with Wire(PUSH, codec=codec) as wire:
-        wire.window.teardown()
-        wire.peer.close()
+        wire.cut()
         with pytest.raises(ValueError, match="another connection"):
             wire.connect(codec=codec)
         wire.peer.close()

@@ -11,28 +11,20 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, Ping
 
-from tests._core.test_writer import ACTION, TINY, WOULD_BLOCK
+from tests._core import wire_out
 from tests._core.test_ws_in import codec
 from tests._core.wire import PUSH, Wire, pattern
+from tests._core.wire_out import ACTION, TINY
 from tests.oracle import zws
 from tests.oracle.zmtp import Frame
 
 SIZES = [0, 1, 123, 124, 125, 126, 300, 16383, 16384, 65533, 65534, 65535, 65536, 1_000_000]
 
 
-def messages_of(stream: bytes, *, client: bool) -> list[list[bytes]]:
-    """Whole messages; a message that is cut at the end does not count."""
-    complete: list[list[bytes]] = []
-    parts: list[bytes] = []
+def frames_of(stream: bytes, *, client: bool) -> list[Frame]:
     judged = zws.decode(stream, masked=client)
     assert not judged.offence
-    for frame in judged.frames:
-        assert not frame.command
-        parts.append(frame.body)
-        if not frame.more:
-            complete.append(parts)
-            parts = []
-    return complete
+    return judged.frames
 
 
 @given(st.lists(ACTION, max_size=50), st.booleans(), st.booleans())
@@ -40,43 +32,10 @@ def messages_of(stream: bytes, *, client: bool) -> list[list[bytes]]:
 def test_any_order_of_sends_writes_and_cuts(
     actions: list[tuple[str, Any]], tiny: bool, client: bool
 ) -> None:
-    sent: list[list[bytes]] = []
-    streams = [b""]
-    buffer = TINY if tiny else 0
-    with Wire(PUSH) as wire:
-        window = wire.window
-        window.teardown()
-        wire.peer.close()
-        wire.connect(buffer=buffer, codec=codec(client))
-        for action, detail in actions:
-            if action == "send":
-                message = [pattern(len(sent) * 10 + i, size) for i, size in enumerate(detail)]
-                for i, part in enumerate(message):
-                    assert window.send(part, i < len(message) - 1) == 0
-                sent.append(message)
-            elif action == "read":
-                try:
-                    streams[-1] += wire.peer.recv(detail)
-                except BlockingIOError:
-                    pass
-            elif action == "write":
-                window.write()
-            elif action == "out":
-                window.out_event()
-            elif action == "ping":
-                window.ping()
-            elif action == "cut":
-                streams[-1] += wire.drain()  # what the kernel had, the peer has
-                window.teardown()
-                wire.peer.close()
-                wire.connect(buffer=buffer, codec=codec(client))
-                streams.append(b"")
-        while window.queued() or window.out_event() == WOULD_BLOCK:
-            streams[-1] += wire.drain()
-            window.out_event()
-        streams[-1] += wire.drain()
-    got = [message for stream in streams for message in messages_of(stream, client=client)]
-    assert got == sent
+    sent, streams, _ = wire_out.play(actions, tiny=tiny, codec=lambda: codec(client))
+    shown, commands = wire_out.gather(frames_of(stream, client=client) for stream in streams)
+    assert shown == sent
+    assert commands == []  # a WebSocket has PINGs of its own
 
 
 @pytest.mark.parametrize("client", [True, False])
@@ -130,8 +89,7 @@ def test_the_end_is_said(client: bool) -> None:
 
 def test_nothing_is_said_in_the_middle_of_a_frame() -> None:
     with Wire(PUSH) as wire:
-        wire.window.teardown()
-        wire.peer.close()
+        wire.cut()
         wire.connect(buffer=TINY, codec=codec(False))
         wire.window.send(bytes(3_000_000), False)
         wire.window.write()

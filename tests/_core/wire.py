@@ -42,6 +42,11 @@ class Wire:
         self.fd = near.detach()
         self.window.attach(self.fd, leftover, codec)
 
+    def cut(self) -> None:
+        """The connection ends; the window stays."""
+        self.window.teardown()
+        self.peer.close()
+
     def close(self) -> None:
         self.peer.close()
         del self.window
