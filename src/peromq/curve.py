@@ -1,4 +1,4 @@
-"""Keys for the CURVE mechanism. They are made by PyNaCl: `pip install peromq[curve]`."""
+"""Keys for the CURVE mechanism. PyNaCl makes them."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def _bindings() -> ModuleType:
         import nacl.bindings as bindings
     except ImportError:
         raise ZMQError(
-            Errno.ENOTSUP, "Not supported (CURVE keys need PyNaCl: pip install peromq[curve])"
+            Errno.ENOTSUP, "Not supported (CURVE keys need PyNaCl: pip install pynacl)"
         ) from None
     return bindings
