@@ -16,11 +16,14 @@ from peromq._core.flow cimport BIG, FrameRef
 from peromq._core.handles cimport SocketCore
 from peromq._core.handles_base cimport enter, inherited, leave, settle
 from peromq._core.handles_frame cimport make_error
+from peromq._core.iothread cimport lease_borrow, lease_return, lease_take
 from peromq._core.patterns cimport recv_peek
+from peromq._core.reader cimport group_read
 from peromq._core.sock cimport sock_flush, sock_state
-from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, now_ns, pthread_mutex_lock, pthread_mutex_unlock,
+from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, drain_fd,
+                                 epoll_create1, epoll_ctl, epoll_event, eventfd, now_ns, pthread_mutex_lock, pthread_mutex_unlock,
                                  sys_close)
-from peromq._core.types cimport OK, WOULD_BLOCK, Sock, Waiter, WaitLink
+from peromq._core.types cimport OK, WOULD_BLOCK, Group, Sock, Waiter, WaitLink
 from peromq._core.wait cimport delist, drop_leases, enlist, read_leased
 
 cdef enum:
@@ -28,6 +31,7 @@ cdef enum:
     SNDMORE = 2
     COPY_UNLOCKED = 65536
     TURN_NS = 2000000            # for so long may calls that need not wait keep the loop from others
+    SHORT_NS = 1000000           # after waits up to this long the loop watches the connections itself
 
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
@@ -166,18 +170,26 @@ cdef class AsyncCore(SocketCore):
     cdef int64_t turn_end                # until then nobody else has had to wait for long
     cdef bint turn_asked                 # the loop will tell when it has turned
     cdef bint armed
+    cdef bint signalled                  # the waiter's descriptor may be readable
+    cdef bint watching                   # so may epfd for the sake of the connections
+    cdef bint brief                      # the last wait was short, and no message came without a wait before it
+    cdef bint ran_on                     # one did since
+    cdef int epfd                        # what the loop watches: the waiter's descriptor and, while borrowed, the connections
+    cdef uint64_t seen_armed
+    cdef int64_t armed_at
     cdef Waiter waiter
     cdef WaitLink link
 
     def __cinit__(self):
         self._receivers = deque()
         self._senders = deque()
-        self.waiter.efd = -1
+        self.waiter.efd = self.epfd = -1
 
     def __dealloc__(self):
         disarm(self)
-        if self.waiter.efd >= 0:
-            sys_close(self.waiter.efd)
+        close_fds(self)
+        if self.epfd >= 0:
+            sys_close(self.epfd)
 
     # ------------------------------------------------ what users call
 
@@ -256,11 +268,9 @@ cdef class AsyncCore(SocketCore):
 
     def _wake_fd(self):
         """The descriptor that `_arm` is about."""
-        if self.waiter.efd < 0:
-            self.waiter.efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
-            if self.waiter.efd < 0:
-                raise make_error(errno)
-        return self.waiter.efd
+        if self.epfd < 0:
+            open_fds(self)
+        return self.epfd
 
     def _arm(self):
         """Make the descriptor readable whenever something happens from now on. False if something did since `_note`."""
@@ -268,9 +278,10 @@ cdef class AsyncCore(SocketCore):
             return True
         enter(self)
         sock_flush(self.s)
-        drop_leases(self.s)                      # or nothing would happen
+        borrow(self)
         leave(self)
         self.link.waiter = &self.waiter
+        self.seen_armed = self.seen
         self.armed = enlist(self.s, &self.link, self.seen)
         return self.armed
 
@@ -278,14 +289,36 @@ cdef class AsyncCore(SocketCore):
         disarm(self)
 
     def _drain(self):
-        """The descriptor is not readable any more."""
-        drain_fd(self.waiter.efd)
+        """The descriptor was readable. Read what has come; it is not readable any more."""
+        cdef bint awaited = self.armed
+        cdef bint reads = False
+        cdef Group* g
+        self.brief = not self.ran_on and now_ns() - self.armed_at < SHORT_NS
+        self.ran_on = False
+        disarm(self)
+        if self.signalled:
+            self.signalled = False
+            drain_fd(self.waiter.efd)
+        if not self.watching or not usable(self):
+            return
+        enter(self)
+        g = self.s.groups[0][0]
+        if not awaited:
+            unwatch(self)                        # an I/O thread will read
+        elif lease_take(g):
+            reads = True
+        leave(self)
+        if reads:
+            with nogil:
+                group_read(g)
+                lease_return(g)
 
     def _give_fd(self):
         """The descriptor, for the caller to close; -1 if there is none. The next one will be another."""
-        cdef int fd = self.waiter.efd
+        cdef int fd = self.epfd
         disarm(self)
-        self.waiter.efd = -1
+        close_fds(self)
+        self.epfd = -1
         return fd
 
     def _turned(self):
@@ -303,6 +336,70 @@ cdef int disarm(AsyncCore self) noexcept:
         return 0
     self.armed = False
     delist(self.s, &self.link)
+    if self.s.wakes.load(memory_order_seq_cst) != self.seen_armed:
+        self.signalled = True
+    return 0
+
+
+# ---------------------------------------------------------------- what the loop watches
+
+cdef int open_fds(AsyncCore self) except -1:
+    cdef epoll_event ev
+    cdef int problem = 0
+    ev.events = EPOLLIN
+    ev.data.u64 = 0
+    self.waiter.efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+    self.epfd = epoll_create1(EPOLL_CLOEXEC) if self.waiter.efd >= 0 else -1
+    if self.epfd < 0 or epoll_ctl(self.epfd, EPOLL_CTL_ADD, self.waiter.efd, &ev):
+        problem = errno
+        close_fds(self)
+        if self.epfd >= 0:
+            sys_close(self.epfd)
+        self.epfd = -1
+        raise make_error(problem)
+    return 0
+
+
+cdef int close_fds(AsyncCore self) noexcept:
+    if self.waiter.efd >= 0:
+        sys_close(self.waiter.efd)
+    self.waiter.efd = -1
+    self.signalled = self.watching = False
+    return 0
+
+
+cdef Group* only_group(Sock* s) noexcept:
+    """The socket's connections, if they are on one I/O thread and nobody else counts on it. Under the socket's lock."""
+    return s.groups[0][0] if s.groups.size() == 1 and s.notify_fd < 0 else NULL
+
+
+cdef int borrow(AsyncCore self) noexcept:
+    """Before a wait, under the socket's lock. A wait that may be short need not go by way of an I/O thread: the loop is told by
+    the connections themselves. It has but a moment for it: should it be busy, or the wait be long, the I/O thread reads. So it does
+    where messages stream, which it can read ahead."""
+    cdef Group* g = only_group(self.s)
+    self.armed_at = now_ns()
+    if g != NULL and self.brief and not self.ran_on and (self.watching or watch(self, g, EPOLL_CTL_ADD)):
+        lease_borrow(g)
+    else:
+        unwatch(self)
+        drop_leases(self.s)                      # or nothing would happen
+    return 0
+
+
+cdef bint watch(AsyncCore self, Group* g, int change) noexcept:
+    cdef epoll_event ev
+    ev.events = EPOLLIN
+    ev.data.u64 = 1
+    if epoll_ctl(self.epfd, change, g.epfd, &ev) == 0:
+        self.watching = change == EPOLL_CTL_ADD
+        return True
+    return False
+
+
+cdef int unwatch(AsyncCore self) noexcept:
+    if self.watching:
+        watch(self, self.s.groups[0][0], EPOLL_CTL_DEL)
     return 0
 
 
@@ -335,6 +432,7 @@ cdef object receive_one(AsyncCore self, int flags, bint copy, bint track):
         finally:
             pthread_mutex_unlock(&s.lock)
         if out is not None:
+            self.ran_on = True
             settle(self)
             return done(out, False)
     return receive(self, partial(sync_recv, self, flags | DONTWAIT, copy, track), flags, late)
@@ -354,12 +452,14 @@ cdef object receive(AsyncCore self, object attempt, int flags, bint late):
         self._note()
         enter(self)
         rc = recv_peek(self.s, &fr)
-        leave(self)
         if rc == WOULD_BLOCK and read_leased(self.s):
             rc = OK                              # perhaps
+        leave(self)
     if rc != WOULD_BLOCK:
         try:
-            return done(attempt(), False)
+            value = attempt()
+            self.ran_on = True
+            return done(value, False)
         except _again():
             pass
         except Exception as error:

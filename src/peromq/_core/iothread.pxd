@@ -8,5 +8,6 @@ cdef void group_drop(Group* g) noexcept nogil
 cdef Group* group_for(Sock* s, IoThread* io) noexcept nogil
 cdef bint lease_take(Group* g) noexcept nogil
 cdef void lease_return(Group* g) noexcept nogil
+cdef void lease_borrow(Group* g) noexcept nogil
 cdef bint lease_held(Group* g) noexcept nogil
 cdef void lease_drop(Group* g) noexcept nogil

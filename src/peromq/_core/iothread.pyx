@@ -415,27 +415,47 @@ cdef bint lease_take(Group* g) noexcept nogil:
     if not g.waiting:
         got = True
         g.waiting = 1
-        if not g.leased:
-            g.leased = 1
-            g.io.leases.push_back(g)
-            listen(g, False)
+        lend(g)
     pthread_mutex_unlock(&g.io.lock)
     return got
+
+
+cdef void lend(Group* g) noexcept nogil:
+    """Under the I/O thread's lock."""
+    if not g.leased:
+        g.leased = 1
+        g.io.leases.push_back(g)
+        listen(g, False)
+
+
+cdef void lease_borrow(Group* g) noexcept nogil:
+    """A caller watches the connections besides other things he does, which may keep him: the timer does not wait for him.
+
+    Under the socket's lock.
+    """
+    pthread_mutex_lock(&g.io.lock)
+    lend(g)
+    extend_lease(g)
+    pthread_mutex_unlock(&g.io.lock)
+
+
+cdef void extend_lease(Group* g) noexcept nogil:
+    """Under the I/O thread's lock."""
+    cdef int64_t term = BULK_LEASE_NS if g.bulk.exchange(0, memory_order_relaxed) else LEASE_NS
+    g.lease_until = now_ns() + term
+    if not g.io.timer_armed and not g.io.stopped:
+        arm_timer(g.io, term)
 
 
 cdef void lease_return(Group* g) noexcept nogil:
     """The caller has what it wanted. It keeps the lease for a moment; a timer hands the group back unless it comes again."""
     cdef IoThread* io = g.io
     cdef bint dead, stopped
-    cdef int64_t term
     pthread_mutex_lock(&io.lock)
     g.waiting = 0
     dead = g.dead
     stopped = io.stopped
-    term = BULK_LEASE_NS if g.bulk.exchange(0, memory_order_relaxed) else LEASE_NS
-    g.lease_until = now_ns() + term
-    if not io.timer_armed and not stopped:
-        arm_timer(io, term)
+    extend_lease(g)
     pthread_mutex_unlock(&io.lock)
     if dead:
         if stopped:
