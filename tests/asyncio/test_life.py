@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import resource
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -272,3 +275,28 @@ def test_a_forgotten_error_is_complained_of(new_loop: NewLoop, sock: Any) -> Non
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main())
     assert [type(complaint["exception"]) for complaint in complaints] == [TypeError]
+
+
+@differs_from_libzmq
+@pytest.mark.parametrize("spare", [0, 1])
+def test_out_of_descriptors(run: Any, pair: Any, spare: int) -> None:
+    """Who would have to wait hears of it, nothing is lost, and later it works."""
+
+    async def main() -> None:
+        push, pull = pair("PUSH", "PULL")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with tempfile.TemporaryFile() as lowest:
+            limit = lowest.fileno()  # the lowest number that is free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit + spare, hard))
+        try:
+            with pytest.raises(zmq.ZMQError) as caught:
+                await pull.recv()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert caught.value.errno == errno.EMFILE
+        call = asyncio.ensure_future(pull.recv())
+        await asyncio.sleep(0)
+        await push.send(b"x")
+        assert await call == b"x"
+
+    run(main)

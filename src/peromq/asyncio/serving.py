@@ -44,6 +44,7 @@ class Serving(AsyncCore):
         def _wait_for_events(self, flags: int) -> Waiting[int]: ...
 
     def _get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop to wait in. It knows our descriptor then: without one, nobody joins a line."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -57,6 +58,9 @@ class Serving(AsyncCore):
             self._unregister()
             self._loop = loop
             self._turned()
+        if not self._registered:
+            loop.add_reader(self._wake_fd(), _wake, weakref.ref(self))
+            self._registered = True
         return loop
 
     def _wait(
@@ -86,9 +90,6 @@ class Serving(AsyncCore):
         """Have `_look` called when something has happened since `_note`."""
         loop = self._loop
         assert loop is not None
-        if not self._registered:
-            loop.add_reader(self._wake_fd(), _wake, weakref.ref(self))
-            self._registered = True
         try:
             quiet = self._arm()
         except ZMQError:  # closed or terminated: they will hear of it
