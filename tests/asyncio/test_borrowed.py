@@ -1,4 +1,4 @@
-"""Where replies come soon the loop watches the connections itself, and I/O threads take over whenever it does not come round."""
+"""Where replies come soon the loop watches the connections itself; I/O threads stand in for it."""
 
 from __future__ import annotations
 
