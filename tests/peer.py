@@ -201,6 +201,10 @@ class Operations:
             "send": lambda: [sock.send(b"x") for _ in range(10_000_000)],
             "poll": sock.poll,
             "poller": self._poller(sock).poll,
+            "select": lambda: self.zmq.select([sock], [], []),
+            "proxy": lambda: self.zmq.proxy(sock, sock),
+            "iterate": lambda: next(iter(sock)),
+            "term": self.context.term,
         }
         self.pipe.send(("ok", "blocking"))
         try:

@@ -31,9 +31,10 @@ from .error import (
     zmq_errno,
 )
 from .forward import device, proxy, proxy_steerable
-from .poll import Poller, select, zmq_poll
+from .poll import Poller, select, zmq_poll, zmq_ppoll
 from .socket import COPY_THRESHOLD, Socket, SyncSocket
 from .stopwatch import Stopwatch
+from .timers import Timers
 from .tracker import _FINISHED_TRACKER, MessageTracker
 from .version import (
     __revision__,
@@ -74,6 +75,7 @@ __all__ = [
     "Stopwatch",
     "SyncContext",
     "SyncSocket",
+    "Timers",
     "ZMQBaseError",
     "ZMQBindError",
     "ZMQError",
@@ -96,6 +98,7 @@ __all__ = [
     "strerror",
     "zmq_errno",
     "zmq_poll",
+    "zmq_ppoll",
     "zmq_version",
     "zmq_version_info",
 ]

@@ -167,11 +167,12 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         self._require_open()
         return self._state.get(option)
 
-    def set(self, option: int, optval: int) -> None:
+    def set(self, option: int, optval: int | str | bytes) -> None:
         """Set a context option.
 
-        RuntimeError when closed, TypeError unless int, ZMQError with EINVAL. IO_THREADS and
-        MAX_SOCKETS are for before the first socket; later changes of IO_THREADS have no effect.
+        RuntimeError when closed, TypeError unless int (THREAD_NAME_PREFIX may be text), ZMQError
+        with EINVAL. IO_THREADS and THREAD_… are for before the first socket, which is refused
+        (EPERM, EINVAL) where the system does not allow such threads; later changes have no effect.
         """
         self._require_open()
         self._state.set(option, optval)

@@ -7,7 +7,7 @@ import functools
 import os
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from . import unpatched
 from ._core.handles import Engine
@@ -17,6 +17,7 @@ from .inproc import InprocRegistry
 from .option_table import CONTEXT_OPTIONS, INT_MAX, INT_MIN
 from .shadow import no_such, numbers
 from .socket_state import SocketState
+from .thread_settings import ThreadSettings
 from .zap_door import ContextZapDoor
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _by_number: weakref.WeakValueDictionary[int, ContextState] = weakref.WeakValueDi
 # In a forked child: what belongs to the parent and must not be finalized here.
 _inherited: list[Control] = []
 
+_PREFIX_MAX = 16  # octets (zmq_ctx_set_ext)
 _FLAGS = frozenset({10, 42, 70})  # ZERO_COPY_RECV, IPV6, BLOCKY: zero or not
 
 
@@ -43,6 +45,9 @@ class ContextState:
         self._ending = unpatched.Lock()
         self._values = {n: spec.default for n, spec in CONTEXT_OPTIONS.items() if spec.readable}
         self._affinity: set[int] = set()
+        self._thread_priority = -1
+        self._thread_prefix = ""
+        self._threads = ThreadSettings()  # those of the threads there are
         self._engine: Engine | None = None
         self._io_threads = 0  # that the engine was made with
         self.control: Control | None = None
@@ -74,12 +79,16 @@ class ContextState:
     def set(self, option: int, value: object) -> None:
         spec = CONTEXT_OPTIONS.get(option)
         name = spec.name if spec else f"context option {option}"
+        if option == ContextOption.THREAD_NAME_PREFIX and isinstance(value, (str, bytes)):
+            self._name_threads(value.decode() if isinstance(value, bytes) else value)
+            return
         if not isinstance(value, int):
             raise TypeError(f"expected int, got: {value!r} ({name})")
         if not INT_MIN <= value <= INT_MAX:
             raise OverflowError(f"{name}: {value} does not fit a C int")
         if option == ContextOption.THREAD_PRIORITY and value >= 0:
-            return  # the setter's side of SOCKET_LIMIT; our threads keep their priority
+            self._thread_priority = value  # the setter's side of SOCKET_LIMIT
+            return
         if spec is None or not spec.writable or value < spec.low:
             raise ZMQError(Errno.EINVAL, _refusal(option, f"cannot be set to {value}"))
         match option:
@@ -89,18 +98,42 @@ class ContextState:
                 if value not in self._affinity:
                     raise ZMQError(Errno.EINVAL, _refusal(option, f"{value} was not added"))
                 self._affinity.remove(value)
+            case ContextOption.THREAD_NAME_PREFIX:
+                self._values[option] = value
+                self._thread_prefix = str(value)
             case _:
                 self._values[option] = int(bool(value)) if option in _FLAGS else int(value)
+
+    def _name_threads(self, prefix: str) -> None:
+        """THREAD_NAME_PREFIX as text (zmq_ctx_set_ext); read as an int it is 0."""
+        if not 0 < len(prefix.encode()) <= _PREFIX_MAX:
+            raise ZMQError(
+                Errno.EINVAL,
+                f"Invalid argument (THREAD_NAME_PREFIX has 1 to {_PREFIX_MAX} octets)",
+            )
+        self._thread_prefix = prefix
+        self._values[ContextOption.THREAD_NAME_PREFIX] = 0
 
     # -- the rooms below, made when they are needed
 
     @property
     def engine(self) -> Engine:
-        """The data plane; the first socket makes it, with IO_THREADS as they are then."""
+        """The data plane; the first socket makes it, with IO_THREADS and THREAD_… as they are then.
+
+        Raises ZMQError, EPERM or EINVAL, if the system refuses threads like those.
+        """
         with self.lock:
             if self._engine is None:
-                self._io_threads = self.get(ContextOption.IO_THREADS)
-                self._engine = Engine(self._io_threads)
+                count = self.get(ContextOption.IO_THREADS)
+                threads = ThreadSettings(
+                    policy=cast(int, self._values[ContextOption.THREAD_SCHED_POLICY]),
+                    priority=self._thread_priority,
+                    cpus=frozenset(self._affinity),
+                    prefix=self._thread_prefix,
+                )
+                name = threads.name("peromq/io").encode()
+                self._engine = threads.call(lambda: Engine(count, name))
+                self._io_threads, self._threads = count, threads
             return self._engine
 
     def control_for(self, endpoint: str) -> Control:
@@ -118,7 +151,9 @@ class ContextState:
                         Errno.EMTHREAD,
                         f"No thread available (IO_THREADS is 0, {endpoint} needs one)",
                     )
-                self.control = Control(engine, functools.partial(ContextZapDoor, self))
+                self.control = Control(
+                    engine, functools.partial(ContextZapDoor, self), self._threads.begin
+                )
             return self.control
 
     # -- sockets

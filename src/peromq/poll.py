@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ._core.handles import SocketCore
@@ -52,9 +53,31 @@ class Poller:
 
         In the order of registration. Objects that are not sockets appear as their int descriptor.
         """
-        if timeout is None or timeout < 0:
-            timeout = -1
-        return zmq_poll(self.sockets, int(timeout))
+        return zmq_poll(self.sockets, _milliseconds(timeout))
+
+    def ppoll(
+        self, timeout: float | None = None, sigmask: Iterable[int] = ()
+    ) -> list[tuple[Any, int]]:
+        """`poll` that a signal ends, with [], unless it is in `sigmask`; see `zmq_ppoll`."""
+        return zmq_ppoll(self.sockets, _milliseconds(timeout), sigmask)
+
+
+def _milliseconds(timeout: float | None) -> int:
+    return -1 if timeout is None or timeout < 0 else int(timeout)
+
+
+def zmq_ppoll(
+    sockets: list[tuple[Any, int]], timeout: int = -1, sigmask: Iterable[int] = ()
+) -> list[tuple[Any, int]]:
+    """`zmq_poll` that a signal ends: [] if one came that is not in `sigmask`, handled already.
+
+    While it waits, `sigmask` is the thread's whole signal mask, set and reset atomically, as by
+    ppoll(2). So a thread that blocks SIGTERM at all other times learns of it here and nowhere else,
+    and cannot miss it between a look at its flag and the wait. ValueError for what is no signal;
+    else as `zmq_poll`, but with no sockets, too, it waits.
+    """
+    blocked = [int(number) for number in sigmask]
+    return _poll(sockets, timeout, blocked)
 
 
 def zmq_poll(sockets: list[tuple[Any, int]], timeout: int = -1) -> list[tuple[Any, int]]:
@@ -63,12 +86,16 @@ def zmq_poll(sockets: list[tuple[Any, int]], timeout: int = -1) -> list[tuple[An
     An empty list returns at once. Raises TypeError for what cannot be polled, ValueError if
     fileno() fails, ZMQError (ENOTSOCK) for a closed socket, ContextTerminated.
     """
-    if not sockets:
-        return []
+    return _poll(sockets, timeout, None) if sockets else []
+
+
+def _poll(
+    sockets: list[tuple[Any, int]], timeout: int, blocked: list[int] | None
+) -> list[tuple[Any, int]]:
     items = [_pair(pair) for pair in sockets]
     return [
         (sockets[index][0] if isinstance(items[index][0], SocketCore) else items[index][0], events)
-        for index, events in poll_cores(items, timeout)
+        for index, events in poll_cores(items, timeout, blocked)
     ]
 
 

@@ -16,7 +16,9 @@ from tests.helpers import last_endpoint, wait_until, zmq
 pytestmark = pytest.mark.no_sanitizer
 
 
-@pytest.mark.parametrize("call", ["recv", "recv_multipart", "poll", "poller"])
+@pytest.mark.parametrize(
+    "call", ["recv", "recv_multipart", "poll", "poller", "select", "proxy", "iterate", "term"]
+)
 @pytest.mark.parametrize("connected", [False, True], ids=["alone", "connected"])
 def test_ctrl_c_ends_a_blocking_wait(
     sock: Any, spawn: Any, endpoints: Any, call: str, connected: bool

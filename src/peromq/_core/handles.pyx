@@ -60,7 +60,7 @@ cdef int block(SocketCore self, bint readable, uint64_t seen, int64_t* deadline,
         pthread_mutex_lock(&s.lock)
         sock_flush(s)
         pthread_mutex_unlock(&s.lock)
-        rc = wait_readable(s, seen, deadline[0]) if readable else wait_any(&s, &seen, 1, NULL, 0, deadline[0])
+        rc = wait_readable(s, seen, deadline[0]) if readable else wait_any(&s, &seen, 1, NULL, 0, deadline[0], NULL)
     if rc == EINTR:
         PyErr_CheckSignals()
         deadline[0] = deadline_of(timeout_ms)        # pyzmq: the timeout starts again after a signal

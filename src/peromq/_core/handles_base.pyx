@@ -49,8 +49,9 @@ EV_FLUSHED = 2
 cdef class Engine:
     """The I/O threads of one context. Thread-safe."""
 
-    def __cinit__(self, int io_threads):
+    def __cinit__(self, int io_threads, bytes thread_name=b"peromq/io"):
         cdef int i
+        cdef const char* name = thread_name
         cdef CEngine* e = <CEngine*>calloc(1, sizeof(CEngine))
         if e == NULL:
             raise MemoryError
@@ -69,7 +70,7 @@ cdef class Engine:
         e.io = <IoThread*>calloc(max(io_threads, 1), sizeof(IoThread))
         for i in range(io_threads):
             self.made = i + 1
-            number = io_start(&e.io[i], e, i)
+            number = io_start(&e.io[i], e, i, name)
             if number:
                 e.n_io = i + 1
                 self.stop()

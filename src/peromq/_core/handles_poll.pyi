@@ -3,7 +3,7 @@
 from peromq._core.handles import SocketCore
 
 def poll_cores(
-    items: list[tuple[SocketCore | int, int]], timeout_ms: int
+    items: list[tuple[SocketCore | int, int]], timeout_ms: int, blocked: list[int] | None = None
 ) -> list[tuple[int, int]]: ...
 
 class Proxy:

@@ -12,15 +12,23 @@ from peromq._core.handles cimport SocketCore
 from peromq._core.patterns cimport ENOTSUP
 from peromq._core.proxy cimport Part, Relay, relay_drop, relay_run
 from peromq._core.types cimport T_PULL, T_ROUTER, T_SUB, Sock
-from peromq._core.sysio cimport POLLIN, POLLOUT, POLLPRI, now_ns, pollfd
+from peromq._core.sysio cimport POLLIN, POLLOUT, POLLPRI, now_ns, pollfd, sigset_t
 from peromq._core.wait cimport wait_any, wait_readable
 
 
-def poll_cores(list items, long timeout_ms):
+cdef extern from "<signal.h>" nogil:
+    int sigemptyset(sigset_t*)
+    int sigaddset(sigset_t*, int)
+
+
+def poll_cores(list items, long timeout_ms, list blocked=None):
     """[(index, events)] of the items that are ready; waits for one, at most timeout_ms (< 0: for ever).
 
-    items: (SocketCore or descriptor, POLLIN | POLLOUT | POLLERR | POLLPRI).
+    items: (SocketCore or descriptor, POLLIN | POLLOUT | POLLERR | POLLPRI). blocked: the only signals that are held back while it
+    waits; any other one ends the wait.
     """
+    cdef sigset_t mask
+    cdef bint masked = blocked is not None
     cdef Py_ssize_t n = len(items)
     cdef Py_ssize_t i
     cdef int n_socks = 0
@@ -36,6 +44,11 @@ def poll_cores(list items, long timeout_ms):
     try:
         if socks == NULL or seen == NULL or fds == NULL:
             raise MemoryError
+        sigemptyset(&mask)
+        if masked:
+            for number in blocked:
+                if sigaddset(&mask, number) != 0:
+                    raise ValueError(f"{number} is no signal")
         while True:
             n_socks = n_fds = 0
             for i in range(n):
@@ -55,19 +68,21 @@ def poll_cores(list items, long timeout_ms):
                     fds[n_fds].fd = items[i][0]
                     fds[n_fds].events = (POLLIN if wanted & 1 else 0) | (POLLOUT if wanted & 2 else 0) | (POLLPRI if wanted & 8 else 0)
                     fds[n_fds].revents = 0
-            if ready or timeout_ms == 0 or rc == EAGAIN:
+            if ready or (timeout_ms == 0 and not masked) or rc == EAGAIN:
                 if n_fds:
                     with nogil:
-                        wait_any(NULL, NULL, 0, fds, n_fds, 0)
+                        wait_any(NULL, NULL, 0, fds, n_fds, 0, NULL)
                     collect(items, fds, ready)
                 return ready
             with nogil:
-                if n_socks == 1 and n_fds == 0 and wanted == 1:
+                if n_socks == 1 and n_fds == 0 and wanted == 1 and not masked:
                     rc = wait_readable(socks[0], seen[0], deadline)
                 else:
-                    rc = wait_any(socks, seen, n_socks, fds, n_fds, deadline)
+                    rc = wait_any(socks, seen, n_socks, fds, n_fds, deadline, &mask if masked else NULL)
             if rc == EINTR:
                 PyErr_CheckSignals()
+                if masked:
+                    return ready
             elif rc and rc != EAGAIN:
                 raise make_error(rc)
             elif n_fds:

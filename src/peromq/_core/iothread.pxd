@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 from peromq._core.types cimport Engine, Group, IoThread, Sock
 
-cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil
+cdef int io_start(IoThread* io, Engine* e, int index, const char* name) noexcept nogil
 cdef void io_stop(IoThread* io) noexcept nogil
 cdef void io_free(IoThread* io) noexcept nogil
 cdef void group_drop(Group* g) noexcept nogil

@@ -33,8 +33,13 @@ cdef enum:
     MAX_EVENTS = 128
 
 
-cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
-    """0, or an errno when descriptors or threads run out."""
+cdef extern from "<sys/prctl.h>" nogil:
+    enum: PR_GET_NAME
+
+
+cdef int io_start(IoThread* io, Engine* e, int index, const char* name) noexcept nogil:
+    """0, or an errno when descriptors or threads run out. name: what the system calls the thread."""
+    cdef char own_name[16]
     cdef epoll_event ev
     cdef sigset_t all_signals, before
     cdef int rc
@@ -56,10 +61,13 @@ cdef int io_start(IoThread* io, Engine* e, int index) noexcept nogil:
     epoll_ctl(io.epfd, EPOLL_CTL_ADD, io.wakefd, &ev)
     ev.data.ptr = io
     epoll_ctl(io.epfd, EPOLL_CTL_ADD, io.timerfd, &ev)
-    # signals are for the application's threads; the new thread inherits the mask
+    # signals are for the application's threads; the new thread inherits the mask, and the name
     sigfillset(&all_signals)
     pthread_sigmask(SIG_SETMASK, &all_signals, &before)
+    prctl(PR_GET_NAME, own_name)
+    prctl(PR_SET_NAME, name)
     rc = pthread_create(&io.thread, NULL, io_main, io)
+    prctl(PR_SET_NAME, own_name)
     pthread_sigmask(SIG_SETMASK, &before, NULL)
     if rc != 0:
         return rc
@@ -104,7 +112,6 @@ cdef void* io_main(void* arg) noexcept nogil:
     cdef int n, i, timeout
     cdef int naps = 0
     prctl(PR_SET_TIMERSLACK, 1000)
-    prctl(PR_SET_NAME, b"peromq/io")
     while True:
         take_dirty(io)
         free_groups(io)

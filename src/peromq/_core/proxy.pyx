@@ -230,7 +230,7 @@ cdef int relay_run(Relay* r) noexcept nogil:
                 return EINTR
         else:
             deadline = now_ns() + SIGNALS_NS if r.unwatched else -1
-            rc = wait_any(socks, seen, count, NULL, 0, deadline)
+            rc = wait_any(socks, seen, count, NULL, 0, deadline, NULL)
             if rc == EAGAIN and r.unwatched:
                 r.unwatched = False
                 return EINTR

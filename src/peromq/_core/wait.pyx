@@ -11,7 +11,7 @@ from peromq._core.iothread cimport lease_drop, lease_held, lease_return, lease_t
 from peromq._core.notify cimport conn_unref
 from peromq._core.reader cimport STREAMING, conn_read, group_read
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, POLLIN, cpu_pause, drain_fd, eventfd, now_ns, ppoll,
-                                 pthread_mutex_lock, pthread_mutex_unlock, sys_close, timespec)
+                                 pthread_mutex_lock, pthread_mutex_unlock, sigset_t, sys_close, timespec)
 from peromq._core.types cimport Conn, Engine, Group, Waiter, WaitLink
 
 cdef enum:
@@ -64,8 +64,8 @@ cdef void delist(Sock* s, WaitLink* w) noexcept nogil:
     pthread_mutex_unlock(&s.ev_lock)
 
 
-cdef int sleep_on(pollfd* fds, int n, int64_t deadline) noexcept nogil:
-    """poll until the deadline (ns, < 0: none)."""
+cdef int sleep_on(pollfd* fds, int n, int64_t deadline, sigset_t* blocked) noexcept nogil:
+    """poll until the deadline (ns, < 0: none). blocked: the signal mask meanwhile; NULL: as it is."""
     cdef timespec t
     cdef int64_t left
     cdef int rc
@@ -73,7 +73,7 @@ cdef int sleep_on(pollfd* fds, int n, int64_t deadline) noexcept nogil:
         left = max(<int64_t>0, deadline - now_ns())
         t.tv_sec = left // 1000000000
         t.tv_nsec = left % 1000000000
-    rc = ppoll(fds, n, &t if deadline >= 0 else NULL, NULL)
+    rc = ppoll(fds, n, &t if deadline >= 0 else NULL, blocked)
     if rc > 0:
         return 0
     if rc == 0:
@@ -133,7 +133,7 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
         g = NULL
     pthread_mutex_unlock(&s.lock)
     if g == NULL:
-        return wait_any(&s, &seen, 1, NULL, 0, deadline)
+        return wait_any(&s, &seen, 1, NULL, 0, deadline, NULL)
     start = now_ns()
     if may_spin(s, spin_us):
         until = start + <int64_t>spin_us * 1000
@@ -156,7 +156,7 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
         fds[1].fd = w.efd
         fds[0].events = fds[1].events = POLLIN
         fds[0].revents = 0
-        rc = sleep_on(fds, 2, deadline)
+        rc = sleep_on(fds, 2, deadline, NULL)
         delist(s, &link)
         if rc == 0 and fds[0].revents:
             group_read(g)
@@ -167,7 +167,7 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
     return rc
 
 
-cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_fds, int64_t deadline) noexcept nogil:
+cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_fds, int64_t deadline, sigset_t* blocked) noexcept nogil:
     """Until something happens to one of the sockets or descriptors. fds has room for one more in front of its n_fds."""
     cdef WaitLink* links
     cdef WaitLink few[MAX_WAIT_SOCKS]
@@ -207,7 +207,7 @@ cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_
             pthread_mutex_lock(&socks[i].lock)
             drop_leases(socks[i])
             pthread_mutex_unlock(&socks[i].lock)
-        rc = sleep_on(fds, n_fds + 1, deadline)
+        rc = sleep_on(fds, n_fds + 1, deadline, blocked)
     for i in range(enlisted):
         delist(socks[i], &links[i])
     if n:

@@ -48,10 +48,18 @@ class Control:
     sockets are closed ones (ENOTSOCK), and closing does nothing.
     """
 
-    def __init__(self, engine: Engine, open_zap_door: Callable[[], ZapDoor] | None = None) -> None:
-        """open_zap_door: how to reach the context's ZAP handler; without it there is none."""
+    def __init__(
+        self,
+        engine: Engine,
+        open_zap_door: Callable[[], ZapDoor] | None = None,
+        begin_thread: Callable[[str], None] | None = None,
+    ) -> None:
+        """open_zap_door: how to reach the context's ZAP handler; without it there is none.
+
+        begin_thread: what each thread does first, with its name.
+        """
         self._engine = engine
-        self._hub = Hub(open_zap_door)
+        self._hub = Hub(open_zap_door, begin_thread)
         self._records: dict[int, SocketRecord] = {}
         self._lock = unpatched.RLock()
         self._changed = unpatched.Condition(self._lock)

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 class Hub:
     """The loop, its helpers, and the table that finds a peer by the data plane's token."""
 
-    def __init__(self, open_zap_door: Callable[[], ZapDoor] | None = None) -> None:
-        self.loop = Loop("peromq/control")
+    def __init__(
+        self,
+        open_zap_door: Callable[[], ZapDoor] | None = None,
+        begin_thread: Callable[[str], None] | None = None,
+    ) -> None:
+        self._begin_thread = begin_thread
+        self.loop = Loop("peromq/control", begin_thread)
         self.ends = EndWatch(self.loop)
-        self.resolver = Resolver()
+        self.resolver = Resolver(begin=begin_thread)
         self.random = Random()
         self.zap: Zap = NoHandler(self.loop)
         if open_zap_door is not None:
@@ -47,7 +52,7 @@ class Hub:
         Raises OSError.
         """
         if self._relay_loop is None:
-            self._relay_loop = Loop("peromq/relay")
+            self._relay_loop = Loop("peromq/relay", self._begin_thread)
             self._relay_loop.start()
         relay = Relay(self._relay_loop, net, transform, failed, self._relays.discard)
         self._relays.add(relay)

@@ -83,7 +83,10 @@ class Loop:
     A callback that raises is logged, and its owner's `fail` is called: the loop goes on.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, begin: Callable[[str], None] | None = None) -> None:
+        """begin: what the thread does first, with its name."""
+        self._name = name
+        self._begin = begin
         self._selector = unpatched.new_selector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._posted: deque[tuple[Callback, Owner | None]] = deque()
@@ -177,6 +180,8 @@ class Loop:
         self._close()
 
     def _main(self) -> None:
+        if self._begin is not None:
+            self._begin(self._name)
         while not self._stopping:
             self._run_ready()
             for _ in range(len(self._posted)):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from .. import unpatched
 
 _MAX_THREADS = 4
+_NAME = "peromq/resolver"
 
 
 class Resolver:
@@ -16,7 +17,11 @@ class Resolver:
     Nobody waits for these threads: getaddrinfo cannot be interrupted.
     """
 
-    def __init__(self, max_threads: int = _MAX_THREADS) -> None:
+    def __init__(
+        self, max_threads: int = _MAX_THREADS, begin: Callable[[str], None] | None = None
+    ) -> None:
+        """begin: what each thread does first, with its name."""
+        self._begin = begin
         self._max_threads = max_threads
         self._lock = unpatched.Lock()
         self._queue: deque[Callable[[], None]] = deque()
@@ -29,7 +34,7 @@ class Resolver:
             if self._threads >= self._max_threads:
                 return
             self._threads += 1
-        unpatched.Thread(self._main, "peromq/resolver").start()
+        unpatched.Thread(self._main, _NAME).start()
 
     def clear(self) -> None:
         """Forget what has not begun."""
@@ -37,6 +42,8 @@ class Resolver:
             self._queue.clear()
 
     def _main(self) -> None:
+        if self._begin is not None:
+            self._begin(_NAME)
         while True:
             with self._lock:
                 if not self._queue:
