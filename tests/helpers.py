@@ -183,8 +183,14 @@ def last_endpoint(sock: Sock) -> str:
 
 
 def tcp_address(endpoint: str) -> tuple[str, int]:
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    """Host and port of an endpoint on tcp, tls, ws or wss."""
+    host, _, port = endpoint.partition("://")[2].partition("/")[0].rpartition(":")
     return host, int(port)
+
+
+def dial(endpoint: str) -> stdsocket.socket:
+    """A TCP connection to an endpoint, with a time limit for each of its calls."""
+    return stdsocket.create_connection(tcp_address(endpoint), TIMEOUT)
 
 
 # -- receiving and sending within bounds

@@ -55,6 +55,24 @@ async def blocked() -> None:
         await anyio.lowlevel.checkpoint()
 
 
+def always_woken(run: Run, socket: Any, act: Callable[[], Awaitable[Any]]) -> None:
+    """Somebody waits for b"x", `act` sends it and does something besides: it comes all the same."""
+    got: list[bytes] = []
+
+    async def receive() -> None:
+        got.append(await socket.recv())
+
+    async def main() -> None:
+        for _ in range(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(receive)
+                await blocked()
+                await act()
+
+    run(main)
+    assert got == [b"x"] * 20
+
+
 class Made:
     """Sockets of one context, with LINGER 0."""
 

@@ -12,7 +12,7 @@ import pytest
 import peromq
 import peromq.anyio
 from peromq.anyio import ClosedSocketError
-from tests.anyio.conftest import Made, Run, blocked
+from tests.anyio.conftest import Made, Run, always_woken, blocked
 
 
 async def cancelled(function: Callable[[], Any], before: Callable[[], Any] | None = None) -> None:
@@ -217,43 +217,25 @@ def test_a_call_that_gets_again_takes_no_wake_up(run: Run, make: Made) -> None:
     """Again is an answer about one direction, and takes note of both."""
     a, b = make.pair("PAIR", "PAIR", sndhwm=1, rcvhwm=1)
     plain = peromq.Socket.shadow(a)
-    got: list[bytes] = []
+    peromq.Socket.shadow(b).send_many([b"full"] * 100, peromq.DONTWAIT)
 
-    async def receive() -> None:
-        got.append(await b.recv())
+    async def send_in_vain() -> None:
+        plain.send(b"x", peromq.DONTWAIT)
+        with pytest.raises(peromq.Again):
+            await b.send(b"no room", peromq.DONTWAIT)
 
-    async def main() -> None:
-        await b.send_many([b"full"] * 100, peromq.DONTWAIT)
-        for _ in range(20):
-            async with anyio.create_task_group() as group:
-                group.start_soon(receive)
-                await blocked()
-                plain.send(b"x", peromq.DONTWAIT)
-                with pytest.raises(peromq.Again):
-                    await b.send(b"no room", peromq.DONTWAIT)
-
-    run(main)
-    assert got == [b"x"] * 20
+    always_woken(run, b, send_in_vain)
 
 
 def test_events_are_for_everyone(run: Run, make: Made) -> None:
     """Whoever reads EVENTS takes no wake-up from those who wait."""
     a, b = make.pair("PAIR", "PAIR")
-    got: list[bytes] = []
 
-    async def receive() -> None:
-        got.append(await b.recv())
+    async def send_and_look() -> None:
+        await a.send(b"x")
+        assert b.events & peromq.POLLIN
 
-    async def main() -> None:
-        for _ in range(20):
-            async with anyio.create_task_group() as group:
-                group.start_soon(receive)
-                await blocked()
-                await a.send(b"x")
-                assert b.events & peromq.POLLIN
-
-    run(main)
-    assert got == [b"x"] * 20
+    always_woken(run, b, send_and_look)
 
 
 @pytest.mark.parametrize("wait", ["recv", "recv_multipart", "recv_many", "poll"])

@@ -71,11 +71,17 @@ def until(number: int) -> tuple[list[Any], asyncio.Event, Callable[..., None]]:
     return seen, enough, callback
 
 
+def heard(stream: Any, number: int) -> tuple[list[Any], asyncio.Event]:
+    """(what the stream receives from now on, set when it has received `number` of messages)."""
+    seen, enough, callback = until(number)
+    stream.on_recv(callback)
+    return seen, enough
+
+
 def test_messages_arrive_in_order(run: Any) -> None:
     async def main(streams: Streams) -> None:
         push, pull = streams.pair()
-        seen, enough, callback = until(300)
-        pull.on_recv(callback)
+        seen, enough = heard(pull, 300)
         for number in range(300):
             push.send_multipart([b"%d" % number, b"x"])
         await enough.wait()
@@ -134,8 +140,7 @@ def test_on_send_tells_of_errors(run: Any, caplog: pytest.LogCaptureFixture) -> 
 def test_stop_on_recv(run: Any) -> None:
     async def main(streams: Streams) -> None:
         push, pull = streams.pair()
-        seen, enough, callback = until(1)
-        pull.on_recv(callback)
+        seen, enough = heard(pull, 1)
         assert pull.receiving()
         push.send(b"1")
         await enough.wait()
@@ -146,8 +151,7 @@ def test_stop_on_recv(run: Any) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
         assert seen == [([b"1"],)]
-        again, enough, callback = until(1)
-        pull.on_recv(callback)
+        again, enough = heard(pull, 1)
         await enough.wait()
         assert again == [([b"2"],)]
 
@@ -173,8 +177,7 @@ def test_stop_on_send(run: Any) -> None:
 def test_flush(run: Any) -> None:
     async def main(streams: Streams) -> None:
         push, pull = streams.pair()
-        seen, _, callback = until(5)
-        pull.on_recv(callback)
+        seen, _ = heard(pull, 5)
         for _ in range(5):
             push.send(b"x")
         assert push.sending()
@@ -189,8 +192,7 @@ def test_flush(run: Any) -> None:
 def test_text_json_pickles(run: Any) -> None:
     async def main(streams: Streams) -> None:
         push, pull = streams.pair()
-        seen, enough, callback = until(3)
-        pull.on_recv(callback)
+        seen, enough = heard(pull, 3)
         push.send_string("grüße")
         push.send_json([1, None])
         push.send_pyobj({"a": 1})
@@ -292,8 +294,7 @@ def test_busy_streams_share_the_loop(run: Any) -> None:
             busy_push.send(b"again")
 
         busy_pull.on_recv(busy)
-        seen, enough, callback = until(20)
-        pull.on_recv(callback)
+        seen, enough = heard(pull, 20)
         for _ in range(50):
             busy_push.send(b"x")
         for _ in range(20):

@@ -18,6 +18,8 @@ from tests.certificates import client, identity, server
 from tests.helpers import (
     TIMEOUT,
     Monitor,
+    Sockets,
+    dial,
     last_endpoint,
     new_context,
     raises_errno,
@@ -31,6 +33,14 @@ __all__ = ["ctx", "endpoints", "monitor", "sock"]
 
 ANY = "tls://127.0.0.1:*"
 Watch = Callable[[Any], Monitor]
+
+
+def watched_server(sock: Any, monitor: Watch, **options: Any) -> tuple[Any, Monitor]:
+    """A bound PULL and its events."""
+    pull = sock("PULL", **options)
+    events = monitor(pull)
+    pull.bind(ANY)
+    return pull, events
 
 
 def refused(events: Monitor) -> None:
@@ -136,10 +146,9 @@ def test_round_trip(sock: Any, monitor: Watch) -> None:
 
 def test_it_is_tls_1_3_and_nothing_less(sock: Any) -> None:
     pull = sock("PULL", bind=ANY, **server())
-    host, port = last_endpoint(pull).removeprefix("tls://").split(":")
     context = ssl.create_default_context(cadata=client()["tls_trust_pem"].decode())
     with (
-        socket.create_connection((host, int(port)), TIMEOUT) as connection,
+        dial(last_endpoint(pull)) as connection,
         context.wrap_socket(connection, server_hostname="localhost") as tls,
     ):
         assert tls.version() == "TLSv1.3"
@@ -147,7 +156,7 @@ def test_it_is_tls_1_3_and_nothing_less(sock: Any) -> None:
         assert tls.recv(1) == b"\xff"
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
-        socket.create_connection((host, int(port)), TIMEOUT) as connection,
+        dial(last_endpoint(pull)) as connection,
         pytest.raises(ssl.SSLError),
     ):
         context.wrap_socket(connection, server_hostname="localhost")
@@ -157,11 +166,8 @@ def test_an_untrusted_server_is_refused(
     sock: Any, monitor: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    pull = sock("PULL")
-    theirs = monitor(pull)
-    for name, value in identity("127.0.0.1", by=certificates.stranger()).items():
-        pull.set(getattr(zmq, name.upper()), value)
-    pull.bind(ANY)
+    options = identity("127.0.0.1", by=certificates.stranger())
+    pull, theirs = watched_server(sock, monitor, **options)
     push = sock("PUSH", reconnect_ivl=5, **client())
     ours = monitor(push)
     push.connect(last_endpoint(pull))
@@ -209,9 +215,7 @@ def test_a_client_may_be_asked_who_it_is(
     sock: Any, monitor: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    pull = sock("PULL", **server(tls_verify_client=1), **client())
-    events = monitor(pull)
-    pull.bind(ANY)
+    pull, events = watched_server(sock, monitor, **server(tls_verify_client=1), **client())
     nobody = sock("PUSH", connect=last_endpoint(pull), reconnect_ivl=1000, **client())
     refused(events)
     logged(caplog, "shows no certificate")
@@ -219,9 +223,8 @@ def test_a_client_may_be_asked_who_it_is(
     known.send(b"known")
     assert pull.recv() == b"known"
     nobody.close(linger=0)
-    other = sock("PUSH", reconnect_ivl=1000, **client())
-    for name, value in identity("client", by=certificates.stranger()).items():
-        other.set(getattr(zmq, name.upper()), value)
+    options = identity("client", by=certificates.stranger())
+    other = sock("PUSH", reconnect_ivl=1000, **options, **client())
     theirs = monitor(other)
     other.connect(last_endpoint(pull))
     refused(theirs)  # though with TLS 1.3 it thought it was through
@@ -234,9 +237,7 @@ def test_a_plain_peer_is_told_apart(
     sock: Any, monitor: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    pull = sock("PULL", **server())
-    events = monitor(pull)
-    pull.bind(ANY)
+    pull, events = watched_server(sock, monitor, **server())
     address = last_endpoint(pull).removeprefix("tls")
     push = sock("PUSH", connect=f"tcp{address}", reconnect_ivl=1000)
     refused(events)
@@ -250,11 +251,8 @@ def test_a_plain_peer_is_told_apart(
 
 
 def test_silence_ends_with_the_handshake_interval(sock: Any, monitor: Watch) -> None:
-    pull = sock("PULL", handshake_ivl=50, **server())
-    events = monitor(pull)
-    pull.bind(ANY)
-    host, port = last_endpoint(pull).removeprefix("tls://").split(":")
-    with socket.create_connection((host, int(port)), TIMEOUT) as silent:
+    pull, events = watched_server(sock, monitor, handshake_ivl=50, **server())
+    with dial(last_endpoint(pull)) as silent:
         _, value, _ = events.wait(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
         assert value == errno.ETIMEDOUT
         assert silent.recv(1) == b""
@@ -275,15 +273,12 @@ def test_closing_in_the_middle_of_the_handshake(sock: Any) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 100, 300])
 def test_a_peer_that_leaves_in_the_handshake(sock: Any, monitor: Watch, cut: int) -> None:
-    pull = sock("PULL", **server())
-    events = monitor(pull)
-    pull.bind(ANY)
-    host, port = last_endpoint(pull).removeprefix("tls://").split(":")
+    pull, events = watched_server(sock, monitor, **server())
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):
         tls.do_handshake()
-    with socket.create_connection((host, int(port)), TIMEOUT) as leaver:
+    with dial(last_endpoint(pull)) as leaver:
         leaver.sendall(outgoing.read()[:cut])
     events.wait(zmq.EVENT_DISCONNECTED)
     push = sock("PUSH", connect=last_endpoint(pull), **client())
@@ -292,13 +287,10 @@ def test_a_peer_that_leaves_in_the_handshake(sock: Any, monitor: Watch, cut: int
 
 
 def test_rubbish_behind_the_handshake_ends_the_connection(sock: Any, monitor: Watch) -> None:
-    pull = sock("PULL", **server())
-    events = monitor(pull)
-    pull.bind(ANY)
-    host, port = last_endpoint(pull).removeprefix("tls://").split(":")
+    pull, events = watched_server(sock, monitor, **server())
     context = ssl.create_default_context(cadata=client()["tls_trust_pem"].decode())
     with (
-        socket.create_connection((host, int(port)), TIMEOUT) as connection,
+        dial(last_endpoint(pull)) as connection,
         context.wrap_socket(connection, server_hostname="localhost") as tls,
     ):
         with socket.socket(fileno=os.dup(tls.fileno())) as below:
@@ -320,13 +312,8 @@ def read_on(tls: ssl.SSLSocket) -> None:
 @pytest.mark.parametrize("size", [100, 3_000_000])
 def test_what_was_sent_before_close_and_term_arrives(size: int) -> None:
     with new_context() as theirs, new_context() as ours:
-        pull, push = theirs.socket(zmq.PULL), ours.socket(zmq.PUSH)
-        for one, options in ((pull, server()), (push, client())):
-            for name, value in options.items():
-                one.set(getattr(zmq, name.upper()), value)
-        pull.rcvtimeo = int(TIMEOUT * 1000)
-        pull.bind(ANY)
-        push.connect(last_endpoint(pull))
+        pull = Sockets(theirs)("PULL", bind=ANY, **server())
+        push = Sockets(ours)("PUSH", connect=last_endpoint(pull), **client())
         for n in range(20):
             push.send(bytes([n]) * size)
         push.close(linger=-1)
@@ -342,10 +329,8 @@ def test_what_was_sent_before_close_and_term_arrives(size: int) -> None:
 def test_linger_has_an_end_when_the_peer_does_not_read(sock: Any) -> None:
     """The data plane has written to the relay; what the relay has nobody takes."""
     with socket.create_server(("127.0.0.1", 0)) as listener, new_context() as context:
-        push = context.socket(zmq.PUSH)
-        for name, value in client().items():
-            push.set(getattr(zmq, name.upper()), value)
-        push.connect(f"tls://127.0.0.1:{listener.getsockname()[1]}")
+        endpoint = f"tls://127.0.0.1:{listener.getsockname()[1]}"
+        push = Sockets(context)("PUSH", connect=endpoint, **client())
         peer, _ = listener.accept()
         with peer, server_side(peer) as tls:
             tls.sendall(greeting() + b"\x04\x1b\x05READY\x0bSocket-Type\x00\x00\x00\x04PULL")

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from tests.certificates import client, identity, server
-from tests.helpers import TIMEOUT, Monitor, last_endpoint, raises_errno, subscription_arrives, zmq
+from tests.helpers import (
+    TIMEOUT,
+    Monitor,
+    dial,
+    last_endpoint,
+    raises_errno,
+    subscription_arrives,
+    zmq,
+)
 from tests.oracle import zws
 from tests.oracle.zmtp import Frame
 from tests.oracle.zws import MASK
@@ -20,11 +28,6 @@ from tests.zmtp.test_zws import WIRE
 __all__ = ["ctx", "endpoints", "monitor", "sock"]
 
 Watch = Callable[[Any], Monitor]
-
-
-def dial(endpoint: str) -> socket.socket:
-    host, port = endpoint.split("://")[1].split("/")[0].rsplit(":", 1)
-    return socket.create_connection((host, int(port)), TIMEOUT)
 
 
 def read_until(peer: socket.socket, end: bytes) -> bytes:

@@ -7,16 +7,17 @@ which each mechanism's test adds to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from peromq.zmtp import Handshake, ZapNeeded
+from peromq.zmtp import Handshake
 from peromq.zmtp.framing import encode_command
 from tests.oracle import zmtp as oracle
-from tests.zmtp.connection_pair import ConnectionPair, End
+from tests.zmtp.connection_pair import ConnectionPair, End, Judge
 
 SIDES = st.sampled_from(["left", "right"])
 
@@ -24,21 +25,31 @@ machine_settings = settings(max_examples=60, stateful_step_count=20, deadline=No
 
 
 class Middle(RuleBasedStateMachine):
-    """`left` and `right` make the ends; `judge` is the ZAP handler of both."""
+    """`left` and `right` make the ends; `judge` is the ZAP handler of both. All are static."""
 
     heard: ClassVar[list[bytes]] = []  # bodies of other connections
 
-    def left(self) -> Handshake:
-        raise NotImplementedError
-
-    def right(self) -> Handshake:
-        raise NotImplementedError
-
-    def judge(self, question: ZapNeeded) -> int | None:
-        raise NotImplementedError
+    left: ClassVar[Callable[[], Handshake]]
+    right: ClassVar[Callable[[], Handshake]]
+    judge: ClassVar[Judge]
 
     def check(self) -> None:
         """Called after every step."""
+        raise NotImplementedError
+
+    def done(self, side: str) -> bool:
+        return self.ends[side].handshake.done
+
+    def check_left_alone(self) -> None:
+        """Where nobody but him can be at fault: the ends have nothing to complain of."""
+        if not self.touched:
+            assert not any(end.error for end in self.ends.values())
+
+    def check_peers(self) -> None:
+        """What an end takes the other for is what that is."""
+        for side, kind in (("left", "ROUTER"), ("right", "DEALER")):
+            if self.done(side):
+                assert self.ends[side].handshake.peer.socket_type == kind
 
     @initialize()
     def greet(self) -> None:
