@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -76,6 +77,10 @@ class RawPeer:
                 raise EOFError(f"closed after {len(data)} of {count} octets")
             data += got
         return bytes(data)
+
+    def has_input(self, seconds: float = 0.0) -> bool:
+        """Something to read is there, or comes within so long."""
+        return bool(select.select([self.sock], [], [], seconds)[0])
 
     def handshake(self, socket_type: bytes, identity: bytes | None = None, minor: int = 1) -> bytes:
         """Greeting and READY by the book (NULL); returns the body of the peer's READY."""

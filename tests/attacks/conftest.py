@@ -7,7 +7,7 @@ CVE-2019-13132                 test_commands: every handshake command with every
 CVE-2020-15166                 test_crowds: many who connect and never shake hands
 CVE-2020-36400                 test_fragments: a cut at every octet
 CVE-2021-20234                 test_leaks: gone in the middle of a message, over and over
-CVE-2021-20235                 test_old_framing: frames of ZMTP 1.0 and 2.0
+CVE-2021-20235                 test_old_framing: large frames of ZMTP 1.0
 CVE-2021-20236                 test_topics: deep and long subscriptions
 CVE-2021-20237                 test_leaks: messages to a PUB, which reads none
 """

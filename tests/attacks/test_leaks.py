@@ -58,6 +58,14 @@ def a_half_message(target: Target) -> None:
     peer.reset()
 
 
+def an_old_half_message(target: Target) -> None:
+    peer = target.stranger()
+    peer.send(b"\x01\x00" + (b"\xff" + (1001).to_bytes(8, "big") + b"\x01" + bytes(1000)) * 3)
+    peer.send(b"\x64\x00" + b"y" * 50)
+    peer.read(10)
+    peer.reset()
+
+
 def messages_to_a_pub(target: Target) -> None:
     peer = target.stranger()
     peer.handshake(b"SUB")
@@ -103,7 +111,8 @@ PLAIN = {"plain_server": 1}
 NO_ZAP = octets(plain_hello())
 REFUSED: dict[str, tuple[str, dict[str, Any], bytes, Callable[[Target], None]]] = {
     "no zmtp": ("PULL", NULL, b"", octets(b"GET / HTTP/1.1\r\n\r\n")),
-    "zmtp 1.0": ("PULL", NULL, b"", octets(b"\x01\x00\x06\x00hello")),
+    "zmtp 1.0": ("PULL", NULL, b"", an_old_half_message),
+    "zmtp 1.0, guarded": ("PULL", PLAIN, b"", octets(b"\x01\x00\x06\x00hello")),
     "another mechanism": ("PULL", NULL, b"", octets(greeting(mechanism=b"CURVE"))),
     "another type": ("PULL", NULL, b"", octets(greeting() + ready(b"REP"))),
     "bad metadata": ("PULL", NULL, b"", octets(greeting() + frame(b"\x05READY\xff", COMMAND))),

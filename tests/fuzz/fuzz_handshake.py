@@ -45,8 +45,11 @@ def fuzz_one(data: bytes) -> None:
         assert handshake.leftover == b""
         return
     assert handshake.done
-    assert sent > 64
     assert wire.endswith(handshake.leftover)
+    if handshake.peer.old is not None:  # what comes of it is fuzz_old's business
+        assert sent in (10, 13, 14)
+        return
+    assert sent > 64
     assert handshake.peer.socket_type in COMPATIBLE[TYPES[setup[0] % len(TYPES)]] | {""}
 
 
@@ -60,7 +63,9 @@ def corpus() -> list[bytes]:
         inputs.append(setup + golden.GREETING + ready.wire + traffic)
     error = b"\x04\x0a\x05ERROR\x03400"
     inputs.append(b"\0\0" + golden.GREETING + error)
-    inputs.extend(b"\0\0" + peer.wire for peer in golden.OLD_PEERS)
+    for name in ("DEALER", "ROUTER"):
+        setup = bytes((TYPES.index(name), 0))
+        inputs.extend(setup + peer.wire for peer in golden.OLD_PEERS)
     return inputs
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tests.helpers import Sockets, terminate
+from tests.helpers import AGAINST_LIBZMQ, Sockets, last_endpoint, readable, terminate
 from tests.interop import libzmq_ctypes
+from tests.raw_old import PARTNER, OldPeer
+from tests.raw_zmtp import RawListener, RawPeer
 from tests.sharedfixtures import ctx, endpoints, monitor, raw, raw_listener, sock, spawn
 
 __all__ = ["ctx", "endpoints", "monitor", "raw", "raw_listener", "sock", "spawn"]
@@ -28,3 +31,33 @@ def theirs(request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
     yield sockets
     sockets.close()
     terminate(context)
+
+
+@pytest.fixture(params=["bind", "connect"])
+def wired(request: pytest.FixtureRequest, sock: Any, raw: Any, raw_listener: RawListener) -> Any:
+    """wired("PULL", **options): our socket, and a connection to it that nobody has spoken on."""
+
+    def make(kind: str, **options: Any) -> tuple[Any, RawPeer]:
+        made = sock(kind, **options)
+        if request.param == "bind":
+            made.bind("tcp://127.0.0.1:*")
+            return made, raw(last_endpoint(made))
+        made.connect(raw_listener.endpoint)
+        return made, raw_listener.accept()
+
+    return make
+
+
+@pytest.fixture
+def old_link(wired: Any) -> Any:
+    """old_link("PULL", dialect, **options): our socket and its peer older than ZMTP 3."""
+
+    def make(kind: str, dialect: str, identity: bytes = b"", **options: Any) -> tuple[Any, OldPeer]:
+        made, wire = wired(kind, **options)
+        peer = OldPeer(wire, dialect, PARTNER[kind], identity)
+        peer.shake(kind, options.get("routing_id", b""))
+        if AGAINST_LIBZMQ:
+            readable(made)  # what it has to do on a new connection, it does when looked at
+        return made, peer
+
+    return make

@@ -28,7 +28,7 @@ class OldPeer(NamedTuple):
     name: str
     wire: bytes
     answer: bytes
-    """What libzmq without a routing id has sent by the time it knows the peer's version."""
+    """What a DEALER of libzmq without a routing id has sent before its first message."""
 
 
 class Message(NamedTuple):

@@ -219,21 +219,6 @@ def test_what_only_we_can_know_is_not_taken_from_the_peer() -> None:
 # -- what we refuse ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vector", golden.OLD_PEERS, ids=lambda v: v.name)
-def test_old_peers_are_refused_as_soon_as_they_are_known(vector: golden.OldPeer) -> None:
-    assert "does not speak ZMTP 3" in str(failure(vector.wire))
-    handshake = null_handshake("DEALER")
-    with pytest.raises(ProtocolError) as caught:  # noqa: PT012
-        for octet in vector.wire:
-            handshake.receive_data(bytes((octet,)))
-    assert caught.value.code is ProtocolErrorCode.ZMTP_UNSPECIFIED
-    assert handshake.data_to_send() == vector.answer
-
-
-def test_a_web_browser_is_refused_at_its_first_octet() -> None:
-    failure(b"G")
-
-
 @pytest.mark.parametrize("field", [b"PLAIN", b"null", b"NULLX", b"NULL\0X", b"", b"\0NULL"])
 def test_mechanism_mismatch(field: bytes) -> None:
     error = failure(GREETING[:12] + field.ljust(20, b"\0") + GREETING[32:])

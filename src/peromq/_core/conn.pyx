@@ -48,7 +48,7 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.cur = c.outq.head
     c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
     c.boundary = 1
-    c.hb_ivl = s.hb_ivl if c.udp == NULL and s.type != T_STREAM and not p.multicast else 0
+    c.hb_ivl = s.hb_ivl if c.udp == NULL and s.type != T_STREAM and not p.multicast and p.minor >= 0 else 0
     c.hb_timeout = s.hb_timeout if s.hb_timeout >= 0 else s.hb_ivl
     c.hb_ttl = s.hb_ttl // 100
     c.last_in.store(now_ns())

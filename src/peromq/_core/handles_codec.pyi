@@ -18,6 +18,13 @@ class CurveCodec(Codec):
         recv_nonce: int,
     ) -> None: ...
 
+class OldCodec(Codec):
+    # Frames of ZMTP 1.0 and 2.0 (RFC 13, 15), by `version`: 1 or 2. Commands are neither sent nor
+    # received. identity_limit: the peer's first frame is its identity, of at most so many octets,
+    # and dropped; -1: it has been read. subscribed: in its place a publisher gets a subscription to
+    # everything.
+    def __init__(self, *, version: int, identity_limit: int, subscribed: bool) -> None: ...
+
 class RawCodec(Codec):
     # No framing (STREAM, ROUTER_RAW): what arrives is cut into messages of at most 8192 octets,
     # and of what is sent only the bodies go out.

@@ -1,9 +1,10 @@
 # Codecs as the control plane makes them, out of plain values; `attach` takes the inside.
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from posix.dlfcn cimport RTLD_NOW, dlclose, dlerror, dlopen, dlsym
 
 from peromq._core.codec_curve cimport Sodium, curve_new, sodium_table
+from peromq._core.codec_old cimport old_new
 from peromq._core.codec_raw cimport raw_new
 from peromq._core.codec_ws cimport web_new
 from peromq._core.coded_out cimport codec_free
@@ -35,6 +36,19 @@ cdef class CurveCodec(Codec):
         load_sodium()
         self.k = curve_new(<const uint8_t*>PyBytes_AS_STRING(key), <const uint8_t*>PyBytes_AS_STRING(send_prefix),
                            <const uint8_t*>PyBytes_AS_STRING(recv_prefix), send_nonce, recv_nonce)
+        if self.k == NULL:
+            raise MemoryError
+
+
+cdef class OldCodec(Codec):
+    """Frames of ZMTP 1.0 and 2.0 (RFC 13, 15). See handles_codec.pyi."""
+
+    def __init__(self, *, int version, int64_t identity_limit, bint subscribed):
+        if version not in (1, 2):
+            raise ValueError("frames of ZMTP 1 and 2 alone are old")
+        if self.k != NULL:
+            codec_free(self.k)
+        self.k = old_new(version, identity_limit, subscribed)
         if self.k == NULL:
             raise MemoryError
 

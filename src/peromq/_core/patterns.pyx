@@ -294,7 +294,7 @@ cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
     """A handshake is done (again), and the connection knows nothing of p's queue yet: what must go first, or look different?"""
     cdef Flow* old
     if s.topics != NULL:
-        if p.minor == 0:
+        if p.minor < 1:
             sub_translate(p)
     elif s.type == T_DISH:
         dish_connected(s, p)

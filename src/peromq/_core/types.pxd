@@ -107,7 +107,7 @@ cdef struct Pipe:             # a socket's relation to one peer
     Conn* conn                # app: the established connection, or NULL
     int64_t token             # const
     int bound                 # app: accepted, or aborted: dies with its connection
-    int minor                 # app: ZMTP minor version of the peer
+    int minor                 # app: ZMTP 3 minor version of the peer; -1: older than 3, without commands
     int ended                 # app: no input will follow, no output is accepted
     int closing               # app: close_pipe was called
     int told                  # app: EV_FLUSHED was posted

@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
-from .._core.handles_codec import Codec, RawCodec
+from .._core.handles_codec import Codec, OldCodec, RawCodec
 from ..constants import Event, SecurityMechanism
 from ..transports import Transform, Transport, WebPlace
 from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest, ZwsHandshake
@@ -137,9 +138,12 @@ class Peer:
         self._session = None
         handshake, connection = session.handshake, session.connection
         traffic, leftover = handshake.mechanism.take_traffic(), handshake.leftover
+        peer = handshake.peer
         codec: Codec | None = None
         try:
-            if isinstance(handshake, ZwsHandshake):
+            if peer.old is not None:
+                codec = OldCodec(**asdict(peer.old))
+            elif isinstance(handshake, ZwsHandshake):
                 codec = web_codec(handshake)
             elif isinstance(traffic, GssapiTraffic):
                 traffic.limit(self.settings.options.maxmsgsize)
@@ -150,7 +154,7 @@ class Peer:
         except OSError as failure:  # no descriptor or memory left
             self._unusable(connection, failure)
             return
-        self._attach(connection, handshake.peer, leftover, codec)
+        self._attach(connection, peer, leftover, codec)
 
     def handshake_failed(self, session: Session, failure: Failure | None) -> None:
         """From the session."""

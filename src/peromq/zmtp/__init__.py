@@ -3,8 +3,8 @@
 Everything a stranger can send before the connection is ready is parsed here, in plain Python.
 Nothing in this package knows sockets, threads, clocks or randomness; what it needs of them are
 arguments. `handshake.Handshake` is the way in; the other modules are its parts, bottom up:
-`errors`, `compatibility`, `greeting`, `framing`, `commands`, `zap`, `mechanisms`. `zws` is the same
-by `websocket`.
+`errors`, `compatibility`, `greeting`, `framing`, `commands`, `zap`, `mechanisms`, `old`. `zws` is
+the same by `websocket`.
 """
 
 from .errors import ProtocolError, ProtocolErrorCode
@@ -17,6 +17,7 @@ from .mechanisms.gssapi import GssapiClient, GssapiContext, GssapiServer
 from .mechanisms.gssapi_traffic import GssapiFailure, GssapiTraffic
 from .mechanisms.null import NullMechanism
 from .mechanisms.plain import PlainClient, PlainServer
+from .old import OldLink
 from .zap import ZapGate, ZapNeeded
 from .zap_frames import ZapReply, ZapRequest
 from .zap_frames import parse_reply as parse_zap_reply
@@ -35,6 +36,7 @@ __all__ = [
     "Handshake",
     "Mechanism",
     "NullMechanism",
+    "OldLink",
     "PeerInfo",
     "PlainClient",
     "PlainServer",

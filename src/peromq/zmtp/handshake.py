@@ -1,9 +1,10 @@
-"""One side of a ZMTP 3.x handshake, from the first octet to the peer's READY.
+"""One side of a ZMTP handshake, from the first octet to the peer's READY.
 
 Send schedule, the same as libzmq's, so that 1.0 and 2.0 peers can still be told apart in time:
     at once                        signature (10 octets)
     peer's signature is versioned  major version (1 octet)
     peer's revision means 3.x      rest of the greeting (53 octets)
+    ... or the peer is older       its greeting's end, our identity: see `old`
     peer's 64 octets are in        what the mechanism wants sent
     mechanism is done              nothing: traffic starts, and never earlier. libzmq takes a
                                    frame behind our READY for a second one while it has not
@@ -33,6 +34,16 @@ from .greeting import (
     parse_minor,
 )
 from .mechanisms import Mechanism, TakeWork
+from .old import (
+    GREETING_END,
+    SOCKET_TYPES,
+    OldLink,
+    encode_identity,
+    framing_of,
+    is_unversioned_header,
+    require_harmless,
+    take_identity,
+)
 from .zap import ZapGate, ZapNeeded
 
 _SOCKET_TYPE = "Socket-Type"
@@ -46,7 +57,8 @@ class PeerInfo:
     """What the handshake found out about the peer."""
 
     minor: int
-    """ZMTP 3 minor version of this link, 0 or 1 (subscriptions are messages or commands)."""
+    """ZMTP 3 minor version of this link, 0 or 1 (subscriptions are messages or commands). -1: it is
+    older than ZMTP 3, and there are no commands at all."""
     socket_type: str
     """As announced, e.g. "DEALER"; empty if the peer did not say."""
     routing_id: bytes
@@ -54,6 +66,8 @@ class PeerInfo:
     properties: dict[str, str]
     """All metadata, first value of each name, and what the mechanism added. Octets that are not
     UTF-8 appear as surrogate escapes (PEP 383)."""
+    old: OldLink | None = None
+    """For a peer older than ZMTP 3."""
 
 
 class State(Enum):
@@ -63,6 +77,8 @@ class State(Enum):
     REVISION = auto()
     GREETING = auto()
     COMMANDS = auto()
+    OLD_GREETING = auto()
+    OLD_IDENTITY = auto()
     ESTABLISHED = auto()
     REFUSED = auto()
     FAILED = auto()
@@ -103,6 +119,8 @@ class Handshake:
         self._outgoing = bytearray(self._greeting[:SIGNATURE_SIZE])
         self._incoming = bytearray()
         self._minor = 0
+        self._dialect = Dialect.ZMTP_3
+        self._old: OldLink | None = None
         self._properties: dict[str, bytes] = {}
         self._state = State.SIGNATURE
 
@@ -132,6 +150,7 @@ class Handshake:
             socket_type=properties.get(_SOCKET_TYPE, ""),
             routing_id=self._properties.get(_IDENTITY, b""),
             properties=properties | dict(self.mechanism.properties),
+            old=self._old,
         )
 
     @property
@@ -242,6 +261,10 @@ class Handshake:
                 return self._read_greeting()
             case State.COMMANDS:
                 return self._read_command()
+            case State.OLD_GREETING:
+                return self._read_old_greeting()
+            case State.OLD_IDENTITY:
+                return self._read_identity()
             case _:
                 return False
 
@@ -250,7 +273,8 @@ class Handshake:
         if versioned is None:
             return False
         if not versioned:
-            raise _unsupported(Dialect.ZMTP_1_0)
+            self._meet_old(Dialect.ZMTP_1_0)
+            return True
         self._outgoing += self._greeting[SIGNATURE_SIZE:REVISION_END]
         self._state = State.REVISION
         return True
@@ -260,7 +284,9 @@ class Handshake:
         if dialect is None:
             return False
         if dialect is not Dialect.ZMTP_3:
-            raise _unsupported(dialect)
+            self._meet_old(dialect)
+            self._outgoing.append(SOCKET_TYPES.index(self._socket_type))
+            return True
         self._outgoing += self._greeting[REVISION_END:]
         self._state = State.GREETING
         return True
@@ -279,6 +305,53 @@ class Handshake:
         self._state = State.COMMANDS
         self.mechanism.start(self._metadata)
         self._send_commands()
+        return True
+
+    # Peers older than ZMTP 3
+
+    def _meet_old(self, dialect: Dialect) -> None:
+        gate = self.mechanism.gate
+        secured = self.mechanism.name != "NULL" or (gate is not None and gate.asks)
+        require_harmless(self._socket_type, secured, dialect)
+        self._dialect = dialect
+        self._minor = -1
+        self._state = State.OLD_GREETING
+
+    def _read_old_greeting(self) -> bool:
+        framing = framing_of(self._dialect)
+        unversioned = self._dialect is Dialect.ZMTP_1_0
+        if unversioned:
+            good = is_unversioned_header(self._incoming)
+            if good is None:
+                return False
+            if not good:
+                raise ProtocolError("peer does not speak ZMTP")
+            self._outgoing += self._routing_id
+        elif len(self._incoming) < GREETING_END:
+            return False
+        else:
+            number = self._incoming[GREETING_END - 1]
+            if number < len(SOCKET_TYPES):
+                self._properties[_SOCKET_TYPE] = SOCKET_TYPES[number].encode()
+            del self._incoming[:GREETING_END]
+            self._outgoing += encode_identity(framing, self._routing_id)
+        # Only a ROUTER must know the identity before there is traffic. libzmq gives no one else
+        # the time to say it: a peer that never does still gets its messages.
+        named = self._socket_type == "ROUTER"
+        self._old = OldLink(
+            version=framing,
+            identity_limit=-1 if named else self._limit,
+            subscribed=unversioned and self._socket_type in ("PUB", "XPUB"),
+        )
+        self._state = State.OLD_IDENTITY if named else State.ESTABLISHED
+        return True
+
+    def _read_identity(self) -> bool:
+        identity = take_identity(self._incoming, framing_of(self._dialect), self._limit)
+        if identity is None:
+            return False
+        self._properties[_IDENTITY] = identity
+        self._state = State.ESTABLISHED
         return True
 
     def _read_command(self) -> bool:
@@ -337,7 +410,3 @@ def _own_metadata(
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
-
-
-def _unsupported(dialect: Dialect) -> ProtocolError:
-    return ProtocolError(f"peer does not speak ZMTP 3: {dialect.value}")
