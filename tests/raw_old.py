@@ -10,7 +10,7 @@ from tests.raw_zmtp import RawPeer
 
 UNVERSIONED, REVISION_0, REVISION_1 = "unversioned", "revision 0", "revision 1"
 OLD = (UNVERSIONED, REVISION_0, REVISION_1)
-"""libzmq 2 and 3.1; nobody known; libzmq 3.2."""
+"""libzmq 2; nobody known; libzmq 3.2."""
 
 KINDS = (
     *("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH"),

@@ -1,4 +1,4 @@
-"""Peers older than ZMTP 3, spoken by hand: libzmq 2 and 3.1 (1.0), libzmq 3.2 (2.0).
+"""Peers older than ZMTP 3, spoken by hand: libzmq 2 (1.0), libzmq 3.2 (2.0).
 
 The same tests pass against libzmq 4.3, which is what "as libzmq" means here.
 """
