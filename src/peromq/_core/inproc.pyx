@@ -4,7 +4,7 @@ from libc.stdlib cimport calloc, free
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport Flow, flow_new, flow_unref
-from peromq._core.notify cimport link_post, pipe_unref, wake_sock
+from peromq._core.notify cimport link_post, pipe_unref, post_event, wake_sock
 from peromq._core.patterns cimport pattern_joined
 from peromq._core.requeue cimport conflate_inq, conflates_in, conflates_out
 from peromq._core.router cimport router_name
@@ -26,6 +26,36 @@ cdef int join(Sock* sender, Pipe* p, Sock* receiver, Pipe* q, uint32_t hwm) noex
     return 0
 
 
+cdef inline uint32_t both(uint32_t snd, uint32_t rcv) noexcept nogil:
+    """The mark of one direction's queue: the sum of its ends', or none if either has none (zmq_inproc)."""
+    return snd + rcv if snd and rcv else 0
+
+
+cdef void pair_marks(Sock* s, Pipe* p) noexcept nogil:
+    """s has changed SNDHWM or RCVHWM. A queue whose mark is not that of its ends conflates."""
+    cdef Link* k = p.link
+    cdef int near = p.side
+    cdef int far = 1 - near
+    cdef Flow* arriving = p.raw if p.raw != NULL else p.inq
+    cdef bint paired
+    cdef uint32_t out_was, in_was
+    pthread_mutex_lock(&k.lock)
+    paired = k.ends[1] != NULL
+    out_was = both(k.snd[near], k.rcv[far]) if paired else k.snd[near]
+    in_was = both(k.snd[far], k.rcv[near]) if paired else k.rcv[near]
+    k.snd[near] = s.sndhwm
+    k.rcv[near] = s.rcvhwm
+    if p.outq.hwm.load(memory_order_relaxed) == out_was and not p.conflate:
+        p.outq.hwm.store(both(k.snd[near], k.rcv[far]) if paired else k.snd[near], memory_order_seq_cst)
+    if arriving.hwm.load(memory_order_relaxed) == in_was and p.raw == NULL:
+        arriving.hwm.store(both(k.snd[far], k.rcv[near]) if paired else k.rcv[near], memory_order_seq_cst)
+    pthread_mutex_unlock(&k.lock)
+    if p.outq.blocked.exchange(0, memory_order_seq_cst):
+        post_event(p, EV_WRITE)             # there may be more room than there was
+    if arriving.blocked.exchange(0, memory_order_seq_cst):
+        link_post(p, EV_WRITE)
+
+
 cdef int pair_new(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noexcept nogil:
     """Two ends of an inproc pipe; -1: out of memory. Under a's lock. b may be NULL: pair_adopt gives the far end its socket later."""
     cdef Link* k = <Link*>calloc(1, sizeof(Link))
@@ -43,6 +73,8 @@ cdef int pair_new(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noex
     q.sock = NULL
     pthread_mutex_init(&k.lock, NULL)
     k.refs.store(2)
+    k.snd[0] = a.sndhwm
+    k.rcv[0] = a.rcvhwm
     p.link = q.link = k
     p.side = 0
     q.side = 1
@@ -56,21 +88,23 @@ cdef int pair_new(Sock* a, Sock* b, int64_t token, Pipe** near, Pipe** far) noex
 
 cdef int pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil:
     """The far end gets its socket. Follow with sock_add_pipe under b's lock. -1: out of memory."""
-    # one queue per direction, which holds the sum of both marks, or is unlimited if either is (zmq_inproc)
     cdef Flow* arriving = far.raw if far.raw != NULL else far.inq
-    cdef uint32_t mine = far.outq.hwm.load(memory_order_relaxed)
-    cdef uint32_t theirs = arriving.hwm.load(memory_order_relaxed)
+    cdef Link* k = far.link
     if conflates_in(b) and conflate_inq(far) < 0:
         return -1
     far.sock = b
     far.token = token
     b.refs.fetch_add(1)
-    far.outq.hwm.store(mine + b.sndhwm if mine and b.sndhwm else 0, memory_order_relaxed)
-    arriving.hwm.store(theirs + b.rcvhwm if theirs and b.rcvhwm else 0, memory_order_relaxed)
     far.refs.fetch_add(1)
-    pthread_mutex_lock(&far.link.lock)
-    far.link.ends[far.side] = far
-    pthread_mutex_unlock(&far.link.lock)
+    pthread_mutex_lock(&k.lock)
+    k.snd[1] = b.sndhwm
+    k.rcv[1] = b.rcvhwm
+    if far.outq.hwm.load(memory_order_relaxed):         # else it is unlimited, or conflates
+        far.outq.hwm.store(both(k.snd[1], k.rcv[0]), memory_order_relaxed)
+    if arriving.hwm.load(memory_order_relaxed):
+        arriving.hwm.store(both(k.snd[0], k.rcv[1]), memory_order_relaxed)
+    k.ends[1] = far
+    pthread_mutex_unlock(&k.lock)
     if arriving.blocked.exchange(0, memory_order_seq_cst):
         link_post(far, EV_WRITE)            # there is more room than there was
     return 0

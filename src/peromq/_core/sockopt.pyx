@@ -1,5 +1,6 @@
 # The socket options that the data plane itself needs, by libzmq's numbers. Under the socket's lock; values were checked above.
 
+from peromq._core.inproc cimport pair_marks
 from peromq._core.notify cimport post_event
 from peromq._core.types cimport EV_WRITE, Pipe
 
@@ -11,6 +12,7 @@ cdef void set_marks(Sock* s) noexcept nogil:
     for i in range(s.pipes.size()):
         p = s.pipes[0][i]
         if p.link != NULL:
+            pair_marks(s, p)
             continue
         if not p.conflate:
             p.outq.hwm.store(s.sndhwm)

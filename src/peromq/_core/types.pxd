@@ -90,6 +90,8 @@ cdef struct Link:             # what two inproc pipe ends share
     pthread_mutex_t lock
     atomic[int] refs
     Pipe* ends[2]             # lock
+    uint32_t snd[2]           # lock: SNDHWM, RCVHWM of the ends' sockets
+    uint32_t rcv[2]
 
 cdef struct Pipe:             # a socket's relation to one peer
     atomic[int] refs          # shared: the socket's list, the connection, the event queue, the link's far end handle
