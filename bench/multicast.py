@@ -39,6 +39,11 @@ class Ours:
     def close(self) -> None:
         self.sock.close()
 
+    def counters(self) -> dict[str, int]:
+        control = self.sock.context._state.control
+        (peer,) = control._records[id(self.sock._state.options)].peers.values()
+        return peer.stats()
+
 
 class Libzmq:
     """Through ctypes, into one buffer: about a microsecond a call."""
@@ -90,7 +95,15 @@ def worker(kind: str, role: str, chosen: argparse.Namespace) -> None:
     else:
         subscribe(sock)
     sys.stdin.readline()
+    print(json.dumps(kernel() | (sock.counters() if isinstance(sock, Ours) else {})), flush=True)
     sock.close()
+
+
+def kernel() -> dict[str, int]:
+    """Datagrams that the kernel dropped, in this namespace, for want of room in a socket."""
+    lines = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines()]
+    names, values = [line[1:] for line in lines if line[0] == "Udp:"]
+    return {"overruns": int(dict(zip(names, values, strict=True))["RcvbufErrors"])}
 
 
 def publish(sock: Ours | Libzmq, chosen: argparse.Namespace) -> None:
@@ -160,6 +173,13 @@ def measure(kind: str, chosen: argparse.Namespace, latency: bool, loss: int) -> 
         pub.stdin.write("go\n")
         pub.stdin.flush()
         found: dict[str, float] = json.loads(sub.stdout.readline())
+        if chosen.verbose:
+            for role, process in (("sub", sub), ("pub", pub)):
+                assert process.stdin is not None
+                process.stdin.write("end\n")
+                process.stdin.flush()
+                assert process.stdout is not None
+                print(f"  {kind} {role}: {found} {process.stdout.readline().strip()}")
         return found
 
 
@@ -172,6 +192,7 @@ def main() -> None:
     parser.add_argument("--loss", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="counters of each run")
     parser.add_argument("--worker", nargs=2, metavar=("KIND", "ROLE"))
     chosen = parser.parse_args()
     if chosen.worker:

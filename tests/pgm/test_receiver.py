@@ -101,6 +101,62 @@ def test_back_off_is_random_and_within_50_ms() -> None:
     assert len(set(waits)) > 30
 
 
+def test_back_off_after_a_long_silence() -> None:
+    """Or all of a group would ask at once about what was lost when the stream begins again."""
+    waits = []
+    for seed in range(1, 100):
+        receiver = begun(seed=seed * 7919)
+        receiver.feed(packet(2), 700 * MS)
+        now = 700 * MS
+        while not receiver.pull(now):
+            now = max(receiver.due(now), now + 1)
+        waits.append(now // MS - 700)
+    assert len(set(waits)) > 25
+    assert sum(wait > 10 for wait in waits) > 60
+
+
+def test_waiting_adapts_to_how_long_repairs_take() -> None:
+    """A repair that is lost in its turn is asked for again soon, then less and less often."""
+    receiver = begun(sqns=1000)
+    now = 0
+    for number in range(2, 42, 2):  # each other one is repaired 2 ms after it was asked for
+        receiver.feed(packet(number), now)
+        while not receiver.pull(now):
+            now += MS
+        now += 2 * MS
+        receiver.feed(pgm.nak([number - 1], pgm.NCF), now)
+        receiver.feed(packet(number - 1, kind=pgm.RDATA), now)
+    receiver.feed(packet(42), now)
+    asked = []
+    until = now + 1000 * MS
+    while now < until:
+        for _ in receiver.pull(now):
+            asked.append(now)
+            receiver.feed(pgm.nak([41], pgm.NCF), now + 2 * MS)
+        now += MS
+    gaps = [(b - a) // MS for a, b in itertools.pairwise(asked)]
+    for gap, least in zip(gaps, (25, 50, 100, 200), strict=False):
+        assert least <= gap <= least + 55
+    assert len(gaps) >= 4
+
+
+def test_losses_are_told_by_source_and_once() -> None:
+    receiver = ReceiverWindow(max_feeds=2)
+    for sport in (10, 11):
+        receiver.feed(pgm.spm(0, 0, -1, sport=sport), 0)
+        receiver.feed(packet(0, sport=sport), 0)
+    receiver.feed(packet(4, 4, sport=10), 0)
+    receiver.feed(packet(7, 7, sport=11), 0)
+    receiver.feed(packet(9, 9, sport=11), 0)
+    assert receiver.losses() == {10: 3, 11: 6 + 1}
+    assert receiver.losses() == {}
+    receiver.feed(packet(20, 20, sport=10), 0)
+    for sport in (12, 13):  # they take the places of the first two
+        receiver.feed(packet(0, sport=sport), 1)
+    assert receiver.losses() == {0: 15}
+    assert receiver.losses() == {}
+
+
 def test_naks_are_repeated_and_given_up() -> None:
     """200 ms and a back-off apart, 51 times; then it is lost, once, and the stream goes on."""
     receiver = begun()
@@ -418,9 +474,17 @@ def test_a_slow_application_is_waited_for() -> None:
         receiver.feed(pgm.data(number, 0, pgm.apdu(pgm.frames([b"x" * 1000]))), 0)
     receiver.feed(packet(1, kind=pgm.RDATA), 0)
     assert receiver.stalled
+    assert not receiver.stuffed
     assert receiver.waiting < 300_000
+    for number in range(2000, 2100):
+        receiver.feed(pgm.data(number, 0, pgm.apdu(pgm.frames([b"x" * 1000]))), 0)
+    assert receiver.waiting < 300_000  # they wait in the window
+    for number in range(2100, 2300):
+        receiver.feed(pgm.data(number, 0, pgm.apdu(pgm.frames([b"x" * 1000]))), 0)
+    assert receiver.stuffed  # half of it is taken
     seen = 0
     while receiver.waiting:
         seen += len(zmtp.decode(receiver.take())[0])
-    assert seen == 1999
+    assert seen == 2299
+    assert not receiver.stuffed
     assert receiver.held == 0

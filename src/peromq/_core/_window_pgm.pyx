@@ -2,11 +2,13 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
+from libcpp.vector cimport vector
 
 from peromq._core.handles_pgm import DROPS as NAMES
-from peromq._core.pgm cimport DROPS, Datagram, Nla, Packet, Receiver, Source
+from peromq._core.pgm cimport DROPS, Datagram, Loss, Nla, Packet, Receiver, Source
 from peromq._core.pgm_packet cimport pgm_parse
-from peromq._core.pgm_receiver cimport receiver_due, receiver_free, receiver_input, receiver_new, receiver_pull, receiver_resume
+from peromq._core.pgm_receiver cimport (receiver_due, receiver_free, receiver_input, receiver_losses, receiver_new, receiver_pull,
+                                        receiver_resume)
 from peromq._core.pgm_source cimport (source_begin, source_due, source_finish, source_flush, source_free, source_hungry, source_input,
                                       source_new, source_pull, source_write)
 
@@ -159,6 +161,18 @@ cdef class ReceiverWindow:
     @property
     def stalled(self):
         return bool(self.r.stalled)
+
+    @property
+    def stuffed(self):
+        """The application is so slow that no more should be fed."""
+        return bool(self.r.stuffed)
+
+    def losses(self):
+        """Packets lost for good since the last call: {source port: packets}; 0: of sources that are forgotten."""
+        cdef vector[Loss] found
+        cdef uint64_t gone = receiver_losses(self.r, found)
+        told = {found[i].sport: found[i].packets for i in range(found.size())}
+        return told | {0: gone} if gone else told
 
     @property
     def missing(self):

@@ -1,20 +1,21 @@
 # A multicast endpoint as the control plane sees it: it makes the sockets, this carries datagrams between them and a stream of frames.
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
+from libcpp.vector cimport vector
 
 from peromq._core.handles_base cimport getpid
 from peromq._core.handles_frame cimport make_error
 from peromq._core.netio cimport BATCH
-from peromq._core.pgm cimport Datagram, Nla
-from peromq._core.pgm_carrier cimport MAX_NETS, Carrier, carrier_join, carrier_start
-from peromq._core.pgm_receiver cimport receiver_free, receiver_new
+from peromq._core.pgm cimport Datagram, Loss, Nla
+from peromq._core.pgm_carrier cimport MAX_NETS, UNTRIED, Carrier, carrier_join, carrier_lock, carrier_move, carrier_start
+from peromq._core.pgm_receiver cimport receiver_free, receiver_losses, receiver_new
 from peromq._core.pgm_source cimport source_free, source_new
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, eventfd, now_ns, pthread_mutex_destroy, pthread_mutex_init,
-                                 pthread_mutex_lock, pthread_mutex_unlock, sys_close)
+                                 pthread_mutex_unlock, sys_close)
 
 cdef enum:
     EACH = 65536                 # octets: no datagram is longer
@@ -66,6 +67,7 @@ cdef class PgmCarrier:
             raise MemoryError
         pthread_mutex_init(&c.lock, NULL)
         c.inner = c.out = c.wake = c.news = -1
+        c.failing.store(UNTRIED, memory_order_seq_cst)
         self.c = c
         c.port = port
         c.scope = scope
@@ -114,7 +116,7 @@ cdef class PgmCarrier:
         cdef Carrier* c = self.c
         if c == NULL:
             return {}
-        pthread_mutex_lock(&c.lock)
+        carrier_lock(c)                 # holding the GIL, or `close` might come between; the thread never wants it
         if c.source != NULL:
             found = {
                 "odata": c.source.n.odata, "rdata": c.source.n.rdata, "spms": c.source.n.spms, "ncfs": c.source.n.ncfs,
@@ -135,6 +137,42 @@ cdef class PgmCarrier:
             if name:
                 found["drop_" + name] = number
         return found
+
+    @property
+    def failing(self):
+        """Why the last datagram to the group could not be sent, an errno; 0: it was, or nobody knows yet."""
+        return 0 if self.c == NULL else max(self.c.failing.load(memory_order_seq_cst), 0)
+
+    @property
+    def sends(self):
+        """The last datagram to the group was sent."""
+        return self.c != NULL and self.c.failing.load(memory_order_seq_cst) == 0
+
+    def losses(self):
+        """What was lost for good since the last call: [(gsi, source port, address, packets)]; an empty gsi: of sources forgotten since."""
+        cdef Carrier* c = self.c
+        cdef vector[Loss] found
+        cdef Loss loss
+        cdef uint64_t gone
+        if c == NULL or c.receiver == NULL:
+            return []
+        carrier_lock(c)                 # holding the GIL, or `close` might come between; the thread never wants it
+        gone = receiver_losses(c.receiver, found)
+        pthread_mutex_unlock(&c.lock)
+        told = [(int(loss.gsi).to_bytes(6, "big"), loss.sport, PyBytes_FromStringAndSize(<char*>loss.from_ip.ip, 4 if loss.from_ip.afi == 1
+                                                                                         else 16), loss.packets) for loss in found]
+        return told + [(b"", 0, b"", gone)] if gone else told
+
+    def move(self, *, int out, nets, bytes nla, int scope):
+        """Go on by other sockets, as many as before and owned from now on; what was sent and heard stays known."""
+        cdef Nla own = nla_of(nla)
+        cdef int fds[MAX_NETS]
+        cdef int i
+        if self.c == NULL or len(nets) != self.c.n_nets:
+            raise ValueError("another number of sockets, or none at all")
+        for i, fd in enumerate(nets):
+            fds[i] = fd
+        carrier_move(self.c, out, fds, &own, scope)
 
     def close(self):
         """End the thread now, whatever is unsent, and close the descriptors. Idempotent; takes a fraction of a millisecond."""

@@ -134,6 +134,7 @@ cdef struct Source:
     deque[uint32_t]* repairs
     Bucket bucket
     Bucket repair_bucket
+    double repair_share       # of what a repair takes, so much goes off the rate of the data
     # timers
     uint32_t spm_sqn
     int64_t ambient_at
@@ -161,6 +162,7 @@ cdef struct Missing:          # a sequence number to be asked for
     uint8_t state
     uint8_t ncf_tries
     uint8_t data_tries
+    int64_t asked             # when we first asked for it; 0: we have not
 
 cdef struct Slot:             # of the receive window; neither: lost
     uint8_t* data             # size (4 octets), then the APDU
@@ -196,6 +198,9 @@ cdef struct Feed:             # one source as a receiver knows it
     # the stream inside
     bint joined
     bint losing               # a loss was counted and nothing delivered since
+    uint64_t untold           # packets lost for good that `receiver_losses` was not asked about yet
+    double repair_ms          # from asking to having, smoothed; 0: not known
+    double repair_dev         # and how much it varies
     uint8_t head[10]          # of the ZMTP 1 frame
     uint32_t have
     uint64_t left             # octets of the body to come
@@ -204,6 +209,12 @@ cdef struct Feed:             # one source as a receiver knows it
     Buffer part               # the unfinished message, in ZMTP 3 frames
 
 ctypedef Feed* FeedPtr
+
+cdef struct Loss:             # what was lost of a source
+    uint64_t gsi
+    uint16_t sport
+    Nla from_ip
+    uint64_t packets
 
 cdef struct ReceiverCounters:
     uint64_t odata
@@ -242,5 +253,7 @@ cdef struct Receiver:
     uint32_t spmrs_waiting
     uint32_t dues             # feeds with a non-empty due list
     bint stalled              # some feed could not deliver all
+    bint stuffed              # ... and its window has taken what a slow application is granted
+    uint64_t untold           # packets lost of sources that are forgotten
     Buffer out                # whole messages in ZMTP 3 frames
     ReceiverCounters n

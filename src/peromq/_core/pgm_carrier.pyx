@@ -3,22 +3,23 @@
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, errno
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
-from libcpp.atomic cimport memory_order_seq_cst
+from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.netio cimport batch_from, batch_recv, batch_send, batch_set, batch_size
 from peromq._core.pgm_receiver cimport receiver_due, receiver_input, receiver_pull, receiver_resume
 from peromq._core.pgm_source cimport (source_abandon, source_begin, source_due, source_finish, source_flush, source_hungry, source_input,
-                                      source_pull, source_write)
+                                      source_moved, source_pull, source_write)
 from peromq._core.pgm_stream cimport buffer_free
 from peromq._core.sysio cimport (MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN, POLLOUT, PR_SET_NAME, PR_SET_TIMERSLACK,
                                  SIG_SETMASK, drain_fd, iovec, msghdr, now_ns, pollfd, ppoll, prctl, pthread_create, pthread_join,
-                                 pthread_mutex_lock, pthread_mutex_unlock, pthread_sigmask, signal_fd, sigfillset, sigset_t, sys_recv,
-                                 sys_sendmsg, timespec)
+                                 pthread_mutex_lock, pthread_mutex_unlock, pthread_sigmask, signal_fd, sigfillset, sigset_t, sys_close,
+                                 sys_recv, sys_sendmsg, timespec)
 
 cdef enum:
     PIECE = 65536
     ROUNDS = 8                   # batches taken from one descriptor before the others have their turn
     KEEP = 1 << 20
+    SHORTAGES = 100              # of a millisecond; then the datagram is lost
 
 
 cdef int carrier_start(Carrier* c) noexcept nogil:
@@ -43,6 +44,45 @@ cdef void carrier_join(Carrier* c) noexcept nogil:
     c.started = 0
 
 
+cdef void carrier_lock(Carrier* c) noexcept nogil:
+    """From another thread; soon, however busy this one is."""
+    c.guests.fetch_add(1, memory_order_seq_cst)
+    pthread_mutex_lock(&c.lock)
+    c.guests.fetch_sub(1, memory_order_seq_cst)
+
+
+cdef void make_room(Carrier* c) noexcept nogil:
+    """For who waits for the lock; a mutex alone may be taken again before he wakes up."""
+    cdef timespec t
+    t.tv_sec = 0
+    t.tv_nsec = 10000
+    pthread_mutex_unlock(&c.lock)
+    ppoll(NULL, 0, &t, NULL)
+    pthread_mutex_lock(&c.lock)
+
+
+cdef void carrier_move(Carrier* c, int out, const int* nets, const Nla* nla, uint32_t scope) noexcept nogil:
+    """Go on by other sockets, as many as before, with all that was sent and heard. The old ones are closed."""
+    cdef int old[MAX_NETS + 1]
+    cdef int i
+    carrier_lock(c)
+    old[0] = c.out
+    c.out = out
+    for i in range(c.n_nets):
+        old[1 + i] = c.nets[i]
+        c.nets[i] = nets[i]
+    c.scope = scope
+    c.blocked = 0
+    c.sent = c.filled = 0                # what the old ones did not take names the old interface
+    c.failing.store(UNTRIED, memory_order_seq_cst)
+    if c.source != NULL:
+        source_moved(c.source, nla)
+    pthread_mutex_unlock(&c.lock)
+    signal_fd(c.wake)
+    for i in range(c.n_nets + 1):
+        sys_close(old[i])
+
+
 cdef void* carrier_main(void* arg) noexcept nogil:
     cdef Carrier* c = <Carrier*>arg
     cdef bint more
@@ -57,6 +97,8 @@ cdef void* carrier_main(void* arg) noexcept nogil:
             break
         if not more:
             rest(c)
+        if c.guests.load(memory_order_seq_cst):
+            make_room(c)
     if c.source != NULL and not c.source.ended and c.filled == c.sent:
         source_abandon(c.source)
         pull(c)
@@ -82,18 +124,21 @@ cdef void rest(Carrier* c) noexcept nogil:
     cdef short events
     if wait <= 0 and not c.blocked:
         return
-    wait = max(wait, <int64_t>1000000) if c.blocked else wait
+    if c.blocked == SHORT:
+        wait = 1000000
+    elif c.blocked:
+        wait = max(wait, <int64_t>1000000)
     t.tv_sec = wait // 1000000000
     t.tv_nsec = wait % 1000000000
     want(&fds[0], c.wake, POLLIN)
     if c.source != NULL:
         events = 0 if c.closed or not source_hungry(c.source) else POLLIN
         want(&fds[1], c.inner if events else -1, events)
-        want(&fds[2], c.out, POLLIN | (POLLOUT if c.blocked else 0))
+        want(&fds[2], c.out, POLLIN | (POLLOUT if c.blocked == FULL else 0))
     else:
         events = POLLIN | (POLLOUT if c.receiver.out.end > c.receiver.out.start else 0)
         want(&fds[1], c.inner, events)
-        want(&fds[2], c.out if c.blocked else -1, POLLOUT)
+        want(&fds[2], c.out if c.blocked == FULL else -1, POLLOUT)
         if not full(c):
             for i in range(c.n_nets):
                 want(&fds[3 + i], c.nets[i], POLLIN)
@@ -103,14 +148,15 @@ cdef void rest(Carrier* c) noexcept nogil:
     pthread_mutex_lock(&c.lock)
     if fds[0].revents:
         drain_fd(c.wake)
-    c.blocked = c.blocked and not fds[2].revents
+    if c.blocked == SHORT or fds[2].revents:
+        c.blocked = 0
 
 
 # ---------------------------------------------------------------- datagrams
 
 cdef bint full(Carrier* c) noexcept nogil:
     """The application does not keep up: what comes stays in the kernel, as far as it goes."""
-    return c.receiver.stalled or c.receiver.out.end - c.receiver.out.start > 2 * PIECE
+    return c.receiver.stuffed
 
 
 cdef int take_in(Carrier* c, int fd) noexcept nogil:
@@ -142,19 +188,39 @@ cdef int take_in(Carrier* c, int fd) noexcept nogil:
 
 cdef void send_out(Carrier* c) noexcept nogil:
     """What is filled and not sent; what the kernel refuses is lost like any datagram."""
-    cdef int n
+    cdef int n, why
     while c.sent < c.filled:
         n = batch_send(c.out, &c.outgoing, c.sent, c.filled)
         if n > 0:
+            c.shortages = 0
+            note_sent(c, c.sent, c.sent + n, 0)
             c.sent += n
-        elif errno == EINTR:
             continue
-        elif errno == EAGAIN or errno == ENOBUFS:
-            c.blocked = True
+        why = errno
+        if why == EINTR:
+            continue
+        if why == EAGAIN:
+            c.blocked = FULL
             return
-        else:
-            c.send_errors += 1
-            c.sent += 1
+        if why == ENOBUFS and c.shortages < SHORTAGES:
+            c.shortages += 1
+            c.blocked = SHORT
+            return
+        c.send_errors += 1
+        note_sent(c, c.sent, c.sent + 1, why)
+        c.sent += 1
+
+
+cdef void note_sent(Carrier* c, int first, int last, int why) noexcept nogil:
+    """Datagrams of the batch went, or did not. Only those to the group tell of the interface; others go where strangers say."""
+    cdef int i
+    if c.failing.load(memory_order_relaxed) == why:
+        return
+    for i in range(first, last):
+        if c.datagrams[i].to.afi == 0:
+            c.failing.store(why, memory_order_seq_cst)
+            signal_fd(c.news)
+            return
 
 
 cdef bint pull(Carrier* c) noexcept nogil:

@@ -8,17 +8,15 @@ from libcpp.vector cimport vector
 
 from peromq._core.pgm cimport (BACK_OFF, DROP_FULL, DROP_NLA, DROP_SESSION, DROP_TYPE, DROP_UNKNOWN, DROP_WINDOW, NAK_MAX, PGM_NAK,
                                PGM_NCF, PGM_ODATA, PGM_RDATA, PGM_SPM, PGM_SPMR, TAKEN, WAIT_DATA, WAIT_NCF, WHEEL, Feed, FeedPtr,
-                               Missing, Packet)
+                               Loss, Missing, Packet)
 from peromq._core.pgm_packet cimport before, get4, pgm_make_nak, pgm_make_spmr, pgm_parse, same_nla
 from peromq._core.pgm_stream cimport buffer_free
-from peromq._core.pgm_window cimport (back_off, crowd_note, missing_due, missing_lost, missing_take, missing_wait, window_add,
-                                      window_clear, window_deliver, window_find, window_lead, window_trail)
+from peromq._core.pgm_window cimport (back_off, crowd_note, missing_due, missing_lost, missing_take, missing_wait, repair_wait,
+                                      window_add, window_clear, window_deliver, window_find, window_lead, window_trail)
 
 cdef enum:
     MS = 1000000
     SPMR_WAIT = 25               # ms, these as libzmq sets them
-    NAK_RPT_IVL = 200
-    NAK_RDATA_IVL = 200
     NCF_RETRIES = 50
     DATA_RETRIES = 50
     EXPIRY = 300000
@@ -58,6 +56,7 @@ cdef Receiver* receiver_new(uint16_t dport, uint32_t sqns, uint32_t max_tpdu, in
 
 
 cdef void feed_free(Receiver* r, Feed* f) noexcept nogil:
+    r.untold += f.untold
     window_clear(r, f)
     r.held -= f.part.end
     buffer_free(&f.part)
@@ -218,7 +217,7 @@ cdef void heard_of(Receiver* r, Feed* f, uint32_t sqn, uint8_t state, int64_t no
         r.n.suppressed += 1
         crowd_note(r, True)
     missing_take(r, m)
-    missing_wait(r, m, state, now, NAK_RDATA_IVL if state == WAIT_DATA else NAK_RPT_IVL)
+    missing_wait(r, m, state, now, repair_wait(m))
 
 
 cdef int on_asked(Receiver* r, Feed* f, Packet* p, uint8_t state, int64_t now) noexcept nogil:
@@ -284,6 +283,7 @@ cdef int receiver_input(Receiver* r, const uint8_t* d, size_t n, const Nla* from
     """A datagram: TAKEN, or why it was dropped. What can be delivered is in r.out."""
     cdef Packet p
     cdef int verdict = pgm_parse(d, n, &p)
+    turn(r, now)                         # or a timer set now would be taken for one that expired long ago
     if verdict == TAKEN:
         verdict = judge(r, &p, from_ip, now)
     if verdict != TAKEN:
@@ -296,11 +296,31 @@ cdef void receiver_resume(Receiver* r) noexcept nogil:
     cdef FeedMap.iterator it
     if not r.stalled:
         return
-    r.stalled = False
+    r.stalled = r.stuffed = False
     it = r.feeds.begin()
     while it != r.feeds.end():
         window_deliver(r, dereference(it).second)
         preincrement(it)
+
+
+cdef uint64_t receiver_losses(Receiver* r, vector[Loss]& found) noexcept nogil:
+    """What was lost for good since the last call, by source; returned: the packets of sources that are forgotten."""
+    cdef FeedMap.iterator it = r.feeds.begin()
+    cdef uint64_t gone = r.untold
+    cdef Feed* f
+    cdef Loss loss
+    r.untold = 0
+    while it != r.feeds.end():
+        f = dereference(it).second
+        if f.untold:
+            loss.gsi = f.gsi
+            loss.sport = f.sport
+            loss.from_ip = f.from_ip
+            loss.packets = f.untold
+            f.untold = 0
+            found.push_back(loss)
+        preincrement(it)
+    return gone
 
 
 # ---------------------------------------------------------------- timers and datagrams out
@@ -370,8 +390,9 @@ cdef bint pull_nak(Receiver* r, int64_t now, Datagram* out) noexcept nogil:
         n += 1
         if m.ncf_tries == 0 and m.data_tries == 0:
             crowd_note(r, False)
+            m.asked = now
         missing_take(r, m)
-        missing_wait(r, m, WAIT_NCF, now, NAK_RPT_IVL)
+        missing_wait(r, m, WAIT_NCF, now, repair_wait(m))
     pgm_make_nak(out, PGM_NAK, r.dport, f.sport, f.gsi, sqns, n, &f.nla, &f.group if f.group.afi else &r.groups[0][0])
     out.to = f.nla
     r.n.naks += 1

@@ -11,6 +11,7 @@ cdef void source_flush(Source* s) noexcept nogil
 cdef void source_finish(Source* s) noexcept nogil
 cdef void source_abandon(Source* s) noexcept nogil
 cdef int source_input(Source* s, const uint8_t* d, size_t n, int64_t now) noexcept nogil
+cdef void source_moved(Source* s, const Nla* nla) noexcept nogil
 cdef void source_begin(Source* s) noexcept nogil
 cdef bint source_pull(Source* s, int64_t now, Datagram* out) noexcept nogil
 cdef int64_t source_due(Source* s, int64_t now) noexcept nogil

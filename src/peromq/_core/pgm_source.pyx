@@ -22,6 +22,7 @@ cdef enum:
     BURST = 10                   # ms worth of data that may go at once after a sleep that was too long
     MOST_BURST = 128 << 10       # octets; the usual receive buffer of a kernel takes no more at once
     LEAST_REPAIRS = 1000000      # octets per second that repairs and NCFs may always take
+    MOST_SHARE = 2               # RATE divided by it: what repairs may take of it, however many are asked for
 
 
 cdef int beat_after(int i) noexcept nogil:
@@ -85,7 +86,9 @@ cdef Source* source_new(uint64_t gsi, uint16_t sport, uint16_t dport, const Nla*
         source_free(s)
         return NULL
     bucket_init(&s.bucket, rate, max_tpdu, now)
-    bucket_init(&s.repair_bucket, max(rate, <double>LEAST_REPAIRS), max_tpdu, now)
+    # What repairs take goes off the rate of the data, or a lossy receiver would get more than RATE, lose more, and ask for more
+    bucket_init(&s.repair_bucket, max(rate / MOST_SHARE, <double>LEAST_REPAIRS), max_tpdu, now)
+    s.repair_share = rate / MOST_SHARE / s.repair_bucket.rate
     s.spms = CONNECT_SPMS
     s.ambient_at = now + <int64_t>AMBIENT * MS
     return s
@@ -304,6 +307,12 @@ cdef int source_input(Source* s, const uint8_t* d, size_t n, int64_t now) noexce
 
 # ---------------------------------------------------------------- datagrams out
 
+cdef void source_moved(Source* s, const Nla* nla) noexcept nogil:
+    """The host sends by new sockets, perhaps from another address: receivers are told where they reach it (RFC 3208, 5.1.3)."""
+    s.nla = nla[0]
+    s.spms = CONNECT_SPMS
+
+
 cdef void source_begin(Source* s) noexcept nogil:
     """All datagrams pulled so far have been sent: their memory may go."""
     free_list(s.retired)
@@ -334,6 +343,11 @@ cdef void put_data(Source* s, TxPacket* p, uint8_t type, int64_t now, Datagram* 
     restart_beats(s, now)
 
 
+cdef void spend_repair(Source* s, uint32_t size) noexcept nogil:
+    s.repair_bucket.tokens -= size + s.overhead
+    s.bucket.tokens -= (size + s.overhead) * s.repair_share
+
+
 cdef bint pull_repair(Source* s, int64_t now, Datagram* out) noexcept nogil:
     cdef TxPacket* p
     cdef uint32_t sqn
@@ -345,7 +359,7 @@ cdef bint pull_repair(Source* s, int64_t now, Datagram* out) noexcept nogil:
         p = s.ring[sqn % s.cap]
         if s.repair_bucket.tokens < p.size + s.overhead:
             return False
-        s.repair_bucket.tokens -= p.size + s.overhead
+        spend_repair(s, p.size)
         s.repairs.pop_front()
         p.queued = 0
         p.repaired = now
@@ -404,7 +418,7 @@ cdef bint source_pull(Source* s, int64_t now, Datagram* out) noexcept nogil:
         a = s.ncfs.front()
         s.ncfs.pop_front()
         pgm_make_nak(out, PGM_NCF, s.sport, s.dport, s.gsi, a.sqns, a.n, &s.nla, &s.group)
-        s.repair_bucket.tokens -= out.size + s.overhead
+        spend_repair(s, out.size)
         s.n.ncfs += 1
         return True
     if pull_repair(s, now, out) or pull_data(s, now, out):

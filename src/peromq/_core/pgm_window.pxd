@@ -12,5 +12,6 @@ cdef void window_trail(Receiver* r, Feed* f, uint32_t trail) noexcept nogil
 cdef int window_add(Receiver* r, Feed* f, uint32_t sqn, const uint8_t* d, uint32_t n, int64_t now) noexcept nogil
 cdef void window_deliver(Receiver* r, Feed* f) noexcept nogil
 cdef void window_clear(Receiver* r, Feed* f) noexcept nogil
+cdef int64_t repair_wait(Missing* m) noexcept nogil
 cdef int64_t back_off(Receiver* r) noexcept nogil
 cdef void crowd_note(Receiver* r, bint others) noexcept nogil

@@ -1,6 +1,6 @@
 # The receive window of one source: what came out of order, and what is missing. Deliveries are in order; a sequence number is had,
 # missing (with a timer) or lost, and nothing else.
-from libc.math cimport expm1, log1p
+from libc.math cimport expm1, fabs, log1p
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
@@ -16,7 +16,10 @@ cdef enum:
     FIRST_RING = 64
     MOST_MISSING = 1 << 18       # of all sources together
     GAPS_PER_S = 400000          # placeholders; a stranger's word for a gap costs time
-    STALL = 1 << 18              # octets ready for the application, after which it comes first
+    STALL = 1 << 18              # octets ready for the application; more wait in the window
+    STUFFED = 64 << 20           # octets that wait there for a slow application; more wait in the kernel, and may be lost there
+    NAK_RPT_IVL = 200            # ms, as libzmq sets this and NAK_RDATA_IVL
+    LEAST_WAIT = 25              # a source need not repair the same twice within 20 ms
 
 
 # ---------------------------------------------------------------- timers
@@ -36,6 +39,37 @@ cdef int64_t back_off(Receiver* r) noexcept nogil:
     if steep > 0.1:
         u = log1p(u * expm1(steep)) / steep
     return <int64_t>(u * NAK_BO_IVL)
+
+
+cdef int64_t repair_wait(Missing* m) noexcept nogil:
+    """Milliseconds to wait for a confirmation, or the repair, before the next NAK.
+
+    RFC 3208, 6.3: at least what a NAK and its answer take there and back. That is measured as a retransmission timeout is (RFC 6298,
+    Karn's rule included), doubled with each try, and never longer than libzmq's interval: who waits 200 ms for each repair that is lost
+    in its turn holds back whatever comes behind it.
+    """
+    cdef Feed* f = m.feed
+    cdef int tries = m.ncf_tries + m.data_tries
+    cdef double ms
+    if f.repair_ms <= 0 or tries > 3:
+        return NAK_RPT_IVL
+    ms = max(f.repair_ms + 4 * f.repair_dev, <double>LEAST_WAIT) * (1 << tries)
+    return <int64_t>min(ms, <double>NAK_RPT_IVL)
+
+
+cdef void note_repair(Missing* m, int64_t now) noexcept nogil:
+    """It is here. Only what was asked for once says how long that takes."""
+    cdef Feed* f = m.feed
+    cdef double ms
+    if m.asked == 0 or m.ncf_tries or m.data_tries:
+        return
+    ms = max(<double>(now - m.asked) / MS, 0.01)
+    if f.repair_ms <= 0:
+        f.repair_ms = ms
+        f.repair_dev = ms / 2
+        return
+    f.repair_dev += (fabs(ms - f.repair_ms) - f.repair_dev) / 4
+    f.repair_ms += (ms - f.repair_ms) / 8
 
 
 cdef void crowd_note(Receiver* r, bint others) noexcept nogil:
@@ -159,6 +193,7 @@ cdef Missing* window_find(Feed* f, uint32_t sqn) noexcept nogil:
 cdef void note_loss(Receiver* r, Feed* f, uint32_t n) noexcept nogil:
     """n packets in a row are gone for good."""
     r.n.lost += n
+    f.untold += n
     if not f.losing:
         f.losing = True
         r.n.losses += 1
@@ -181,6 +216,7 @@ cdef void window_deliver(Receiver* r, Feed* f) noexcept nogil:
         if s.data != NULL:
             if r.out.end - r.out.start > STALL:
                 r.stalled = True
+                r.stuffed |= r.held > STUFFED or f.lead - f.next > r.cap >> 1
                 return
             stream_feed(r, f, s.data + 4, (<uint32_t*>s.data)[0])
             slot_clear(r, s)
@@ -269,7 +305,7 @@ cdef int window_add(Receiver* r, Feed* f, uint32_t sqn, const uint8_t* d, uint32
     cdef int rc
     if before(sqn, f.next):
         return DROP_DUPLICATE
-    if sqn == f.next and f.lead + 1 == f.next:
+    if sqn == f.next and f.lead + 1 == f.next and r.out.end - r.out.start <= STALL:
         f.next = sqn + 1                 # in order, and nothing missing
         f.lead = sqn
         stream_feed(r, f, d, n)
@@ -304,6 +340,7 @@ cdef int window_add(Receiver* r, Feed* f, uint32_t sqn, const uint8_t* d, uint32
     memcpy(copy + 4, d, n)
     r.held += n
     if s.missing != NULL:
+        note_repair(s.missing, now)
         forget(r, s.missing)
         s.missing = NULL
     s.data = copy
