@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 from collections.abc import Iterator
@@ -35,9 +36,9 @@ EVERY_PAIR = [
 ]
 
 
-@pytest.fixture
-def handlers(sock: Any, theirs: Any) -> Iterator[list[list[bytes]]]:
-    """A ZAP handler in either context, which lets in whoever has admin's password or our key.
+@contextlib.contextmanager
+def handlers_of(*makers: Any) -> Iterator[list[list[bytes]]]:
+    """A ZAP handler in each context, which lets in whoever has admin's password or our key.
 
     What they were asked is collected.
     """
@@ -53,14 +54,23 @@ def handlers(sock: Any, theirs: Any) -> Iterator[list[list[bytes]]]:
                 verdict = [b"200", b"OK", b"alice"] if request[6:] in good else [b"400", b"no", b""]
                 zap.send_multipart([b"1.0", request[1], *verdict, b""])
 
-    made = [either("REP", bind="inproc://zeromq.zap.01") for either in (sock, theirs)]
+    made = [maker("REP", bind="inproc://zeromq.zap.01") for maker in makers]
     threads = [threading.Thread(target=serve, args=(zap,)) for zap in made]
     for thread in threads:
         thread.start()
-    yield asked
-    stopping.set()
-    for thread in threads:
-        thread.join(TIMEOUT)
+    try:
+        yield asked
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join(TIMEOUT)
+
+
+@pytest.fixture
+def handlers(sock: Any, theirs: Any) -> Iterator[list[list[bytes]]]:
+    """Both contexts'."""
+    with handlers_of(sock, theirs) as asked:
+        yield asked
 
 
 @pytest.mark.parametrize("server", ["first", "second"])

@@ -15,6 +15,11 @@ cdef struct Sodium:
     int (*hsalsa20)(uint8_t* out, const uint8_t* m, const uint8_t* key, const uint8_t* c) noexcept nogil
     void (*memzero)(void* p, size_t n) noexcept nogil
 
+cdef enum:
+    CURVE_EXTRA = 33             # octets of a MESSAGE command besides the body: name, nonce, MAC, and the box's first octet
+
 cdef Sodium* sodium_table() noexcept nogil
 cdef Codec* curve_new(const uint8_t* key, const uint8_t* send_prefix, const uint8_t* recv_prefix, uint64_t sent,
                       uint64_t received) noexcept nogil
+cdef int curve_seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t* out) noexcept nogil
+cdef int curve_open(Codec* base, const uint8_t* front, const uint8_t* src, size_t n, uint8_t* dst, uint8_t* flags) noexcept nogil

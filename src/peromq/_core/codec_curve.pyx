@@ -17,7 +17,6 @@ cdef enum:
     NAME = 8                     # \7MESSAGE
     NONCE = 8
     MAC = 16
-    EXTRA = NAME + NONCE + MAC + 1
     INNER_COMMAND = 2            # RFC 26 defines the flag MORE alone; libzmq has COMMAND here, and not where RFC 37 has it
     STREAM = 512                 # octets of key stream made at once: from 256, libsodium computes blocks side by side
     STATE = 256                  # crypto_onetimeauth_poly1305_statebytes()
@@ -90,11 +89,16 @@ cdef inline void xor_into(uint8_t* out, const uint8_t* d, const uint8_t* stream,
 
 
 cdef size_t wire_size(Codec* base, uint8_t flags, size_t n) noexcept nogil:
-    n += EXTRA
+    n += CURVE_EXTRA
     return n + (2 if n < 256 else 9)
 
 
 cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t* out) noexcept nogil:
+    return curve_seal(base, flags, body, n, put_header(out, 0, n + CURVE_EXTRA))      # no COMMAND: libzmq drops what has it
+
+
+cdef int curve_seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t* out) noexcept nogil:
+    """A MESSAGE command without a frame's header: n + CURVE_EXTRA octets at `out`. 0, or minus the reason."""
     cdef Curve* k = <Curve*>base
     cdef uint8_t stream[STREAM]
     cdef size_t ready = stream_for(n + 1)
@@ -104,7 +108,6 @@ cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t
     if k.sent == LAST_NONCE:
         return -EOVERFLOW               # never the same nonce twice: new keys are to be had by a new connection
     k.sent += 1
-    out = put_header(out, 0, n + EXTRA)     # no COMMAND: libzmq drops what has it
     memcpy(out, b"\x07MESSAGE", NAME)
     nonce = out + NAME
     put_nonce(nonce, k.sent)
@@ -118,10 +121,19 @@ cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t
     return 0
 
 
+cdef inline int acceptable(Curve* k, const uint8_t* front) noexcept nogil:
+    """0, or minus the reason why a command that begins so is refused unopened."""
+    if memcmp(front, b"\x07MESSAGE", NAME) != 0:
+        return -UNEXPECTED_COMMAND
+    if get_size8(front + NAME) <= k.received:
+        return -INVALID_SEQUENCE        # a replay, or out of order
+    return 0
+
+
 cdef int peek(Codec* base, const uint8_t* d, size_t n, Unit* u) noexcept nogil:
     cdef Curve* k = <Curve*>base
     cdef size_t head, size
-    cdef const uint8_t* nonce
+    cdef int rc
     if d[0] & ~(F_LONG | F_COMMAND):
         return -MALFORMED_MESSAGE       # nobody vouches for these: MORE is what the box says
     head = 9 if d[0] & F_LONG else 2
@@ -134,31 +146,39 @@ cdef int peek(Codec* base, const uint8_t* d, size_t n, Unit* u) noexcept nogil:
         return 0
     if memcmp(d + head, b"\x07MESSAGE", NAME) != 0:
         return -UNEXPECTED_COMMAND
-    if size < EXTRA:
+    if size < CURVE_EXTRA:
         return -MALFORMED_MESSAGE
-    if n < head + EXTRA:
+    if n < head + CURVE_EXTRA:
         return 0
-    nonce = d + head + NAME
-    if get_size8(nonce) <= k.received:
-        return -INVALID_SEQUENCE        # a replay, or out of order
-    u.head = head + EXTRA
-    u.body = u.size = size - EXTRA
+    rc = acceptable(k, d + head)
+    if rc < 0:
+        return rc
+    u.head = head + CURVE_EXTRA
+    u.body = u.size = size - CURVE_EXTRA
     u.form = UNIT_IN_PLACE
     return 1
 
 
 cdef int open_box(Codec* base, const uint8_t* head, const uint8_t* src, Unit* u, uint8_t* dst, uint8_t* flags) noexcept nogil:
+    return curve_open(base, head + u.head - CURVE_EXTRA, src, u.body, dst, flags)
+
+
+cdef int curve_open(Codec* base, const uint8_t* front, const uint8_t* src, size_t n, uint8_t* dst, uint8_t* flags) noexcept nogil:
+    """A MESSAGE command without a frame's header: its first CURVE_EXTRA octets, and n more that may lie elsewhere, become n octets at
+    dst, which may be src. 0, or minus the reason."""
     cdef Curve* k = <Curve*>base
     cdef uint8_t stream[STREAM]
     cdef uint8_t mac[MAC]
-    cdef size_t n = u.body
     cdef size_t ready = stream_for(n + 1)
     cdef size_t first = min(n, ready - 33)
-    cdef const uint8_t* box = head + u.head - 1
-    cdef const uint8_t* nonce = box - MAC - NONCE
+    cdef const uint8_t* nonce = front + NAME
+    cdef const uint8_t* box = nonce + NONCE + MAC
     cdef uint8_t inner
+    cdef int rc = acceptable(k, front)
+    if rc < 0:
+        return rc
     sodium.stream(stream, ready, nonce, k.recv_key)
-    if src == head + u.head:
+    if src == box + 1:
         sodium.auth(mac, box, n + 1, stream)
     else:
         auth_apart(mac, box, src, n, stream)

@@ -4,12 +4,15 @@
 #
 # A client masks what it sends, a server does not (RFC 6455, 5.1). Message fragments are put together; PING is answered, PONG ignored;
 # CLOSE ends the connection, with an echo. A ZMTP PING goes out as a WebSocket PING, as libzmq does it. No extension is ever negotiated.
+#
+# With CURVE ("ZWS2.0/CURVE", libzmq's) the body is a MESSAGE command of RFC 26 and its flags octet 0; the frame's flags are in the box.
 from libc.errno cimport ENOMEM, ESHUTDOWN
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from peromq._core.codec cimport UNIT_FRAME, UNIT_IN_PLACE, UNIT_NONE, CodecKind, Unit
+from peromq._core.codec_curve cimport CURVE_EXTRA, curve_open, curve_seal
 from peromq._core.coded_out cimport codec_say
 from peromq._core.flow cimport F_COMMAND, F_MORE
 from peromq._core.types cimport Conn
@@ -36,10 +39,13 @@ cdef enum:                       # RFC 6455, 7.4.1
 
 cdef enum:
     OFFENCE = 0x30000000         # ZMQ_PROTOCOL_ERROR_WS_UNSPECIFIED
+    MALFORMED_MESSAGE = 0x10000012
 
 cdef struct WebSocket:
     Codec base
     int client                   # const
+    Codec* curve                 # const; NULL: in clear
+    size_t extra                 # const: octets that it adds to a frame
     uint64_t random              # wr: of splitmix64
     uint64_t random_in           # rd: likewise, for control frames
     # reading
@@ -61,21 +67,26 @@ cdef struct Header:
 cdef CodecKind kind
 
 
-cdef Codec* web_new(bint client, const uint8_t* seed) noexcept nogil:
-    """client: we opened the connection. seed: 16 random octets, of which masks are made."""
+cdef Codec* web_new(bint client, const uint8_t* seed, Codec* curve) noexcept nogil:
+    """client: we opened the connection. seed: 16 random octets, of which masks are made. curve: what goes inside, if it is not NULL."""
     cdef WebSocket* k = <WebSocket*>calloc(1, sizeof(WebSocket))
     if k == NULL:
         return NULL
     k.base.kind = &kind
     k.client = client
+    k.curve = curve
+    k.extra = CURVE_EXTRA if curve != NULL else 0
     memcpy(&k.random, seed, 8)
     memcpy(&k.random_in, seed + 8, 8)
     return &k.base
 
 
 cdef void web_free(Codec* base) noexcept nogil:
-    free((<WebSocket*>base).parts)
-    free(base)
+    cdef WebSocket* k = <WebSocket*>base
+    if k.curve != NULL:
+        k.curve.kind.free(k.curve)
+    free(k.parts)
+    free(k)
 
 
 # ---------------------------------------------------------------- masks
@@ -154,7 +165,9 @@ cdef uint32_t control_frame(WebSocket* k, uint8_t opcode, const uint8_t* payload
 
 
 cdef size_t wire_size(Codec* base, uint8_t flags, size_t n) noexcept nogil:
-    return head_size(<WebSocket*>base, n + 1) + n + 1
+    cdef WebSocket* k = <WebSocket*>base
+    n += 1 + k.extra
+    return head_size(k, n) + n
 
 
 cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t* out) noexcept nogil:
@@ -163,10 +176,21 @@ cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t
     cdef uint8_t first = (WS_MORE if flags & F_MORE else 0) | (WS_COMMAND if flags & F_COMMAND else 0)
     cdef uint8_t opcode = BINARY
     cdef uint8_t* at
-    if flags & F_COMMAND and n >= 5 and n < MAX_CONTROL and body[0] == 4 and memcmp(body + 1, b"PING", 4) == 0:
+    cdef int rc
+    if flags & F_COMMAND and n >= 5 and n + k.extra < MAX_CONTROL and body[0] == 4 and memcmp(body + 1, b"PING", 4) == 0:
         opcode = PING           # the answer is a PONG, of which only that it comes matters
-    at = put_head(k, out, opcode, n + 1, &k.random, mask)
-    if k.client:
+    at = put_head(k, out, opcode, n + 1 + k.extra, &k.random, mask)
+    if k.curve != NULL:
+        if opcode == PING:
+            memset(at, 0, n + 1 + k.extra)
+        else:
+            at[0] = 0           # not COMMAND, as libzmq has it
+            rc = curve_seal(k.curve, flags, body, n, at + 1)
+            if rc < 0:
+                return rc
+        if k.client:
+            apply_mask(at, at, n + 1 + k.extra, mask, 0)
+    elif k.client:
         at[0] = first ^ mask[0]
         apply_mask(at + 1, body, n, mask, 1)
     else:
@@ -245,18 +269,21 @@ cdef int peek(Codec* base, const uint8_t* d, size_t n, Unit* u) noexcept nogil:
     total = k.parts_len + h.size
     if h.fin and total == 0:
         return offence(k, PROTOCOL)             # RFC 45: there is a flags octet
-    if total >> 62 or (total and c.max_size >= 0 and total - 1 > <size_t>c.max_size):
+    if total >> 62 or (total and c.max_size >= 0 and total - 1 > <size_t>c.max_size + k.extra):
         return offence(k, TOO_BIG)
     if not h.fin:
         return 1
-    u.size = total - 1
+    if total < 1 + k.extra:
+        k.close_code = PROTOCOL
+        return -MALFORMED_MESSAGE
+    u.size = total - 1 - k.extra
     if k.in_fragments:
         u.form = UNIT_FRAME
         return 1
-    if n < h.head + 1:
+    if n < h.head + 1 + k.extra:
         return 0
-    u.head += 1
-    u.body -= 1
+    u.head += 1 + k.extra
+    u.body -= 1 + k.extra
     u.form = UNIT_IN_PLACE
     return 1
 
@@ -301,9 +328,20 @@ cdef int control(WebSocket* k, const Header* h, const uint8_t* src) noexcept nog
     return 0
 
 
+cdef int unseal(WebSocket* k, const uint8_t* front, const uint8_t* src, size_t n, uint8_t* dst, uint8_t* flags) noexcept nogil:
+    """The flags octet and what follows it, unmasked; src: the n octets behind CURVE_EXTRA of them."""
+    cdef int rc = -MALFORMED_MESSAGE        # MORE is what the box says
+    if not front[0] & WS_MORE:
+        rc = curve_open(k.curve, front + 1, src, n, dst, flags)
+    if rc < 0:
+        k.close_code = PROTOCOL
+    return rc
+
+
 cdef int open_unit(Codec* base, const uint8_t* head, const uint8_t* src, Unit* u, uint8_t* dst, uint8_t* flags) noexcept nogil:
     cdef WebSocket* k = <WebSocket*>base
     cdef Header h
+    cdef uint8_t front[1 + CURVE_EXTRA]
     cdef uint8_t first
     cdef int rc = parse(k, head, u.head, &h)
     if rc <= 0:
@@ -313,6 +351,12 @@ cdef int open_unit(Codec* base, const uint8_t* head, const uint8_t* src, Unit* u
     if u.form == UNIT_NONE:
         k.in_fragments = 1
         return keep_part(k, &h, src)
+    if u.form == UNIT_IN_PLACE and k.curve != NULL:
+        if k.client:
+            return unseal(k, head + h.head, src, u.body, dst, flags)
+        apply_mask(front, head + h.head, 1 + CURVE_EXTRA, h.mask, 0)
+        apply_mask(dst, src, u.body, h.mask, 1 + CURVE_EXTRA)
+        return unseal(k, front, dst, u.body, dst, flags)
     if u.form == UNIT_IN_PLACE:
         first = head[h.head]
         if not k.client:
@@ -325,11 +369,16 @@ cdef int open_unit(Codec* base, const uint8_t* head, const uint8_t* src, Unit* u
         if rc < 0:
             return rc
         first = k.parts[0]
-        memcpy(dst, k.parts + 1, u.size)
+        if k.curve != NULL:
+            rc = unseal(k, k.parts, k.parts + 1 + CURVE_EXTRA, u.size, dst, flags)
+        else:
+            memcpy(dst, k.parts + 1, u.size)
         free(k.parts)
         k.parts = NULL
         k.parts_len = k.parts_cap = 0
         k.in_fragments = 0
+        if k.curve != NULL:
+            return rc
     flags[0] = (F_MORE if first & WS_MORE else 0) | (F_COMMAND if first & WS_COMMAND else 0)
     return 0
 

@@ -32,5 +32,8 @@ class RawCodec(Codec):
 
 class WebSocketCodec(Codec):
     # WebSocket messages of ZWS 2.0 (RFC 45). client: we opened the connection, so we mask what we
-    # send and the peer does not. mask_seed: 16 random octets.
-    def __init__(self, *, client: bool, mask_seed: bytes) -> None: ...
+    # send and the peer does not. mask_seed: 16 random octets. curve: what the messages' bodies are
+    # sealed with; taken, as by an attach.
+    def __init__(
+        self, *, client: bool, mask_seed: bytes, curve: CurveCodec | None = None
+    ) -> None: ...

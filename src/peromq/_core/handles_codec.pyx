@@ -66,14 +66,17 @@ cdef class RawCodec(Codec):
 cdef class WebSocketCodec(Codec):
     """Binary messages of ZWS 2.0 (RFC 45). See handles_codec.pyi."""
 
-    def __init__(self, *, bint client, bytes mask_seed not None):
+    def __init__(self, *, bint client, bytes mask_seed not None, CurveCodec curve=None):
         if len(mask_seed) != 16:
             raise ValueError("a mask seed has 16 octets")
         if self.k != NULL:
             codec_free(self.k)
-        self.k = web_new(client, <const uint8_t*>PyBytes_AS_STRING(mask_seed))
+            self.k = NULL
+        self.k = web_new(client, <const uint8_t*>PyBytes_AS_STRING(mask_seed), inside(curve))
         if self.k == NULL:
             raise MemoryError
+        if curve is not None:
+            curve.k = NULL
 
 
 cdef void* find(void* library, bytes name) except NULL:

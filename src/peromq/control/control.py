@@ -307,10 +307,7 @@ def _scheme(endpoint: str) -> str:
 
 
 def _settings(sock: Core, transport: Transport) -> Settings:
-    settings = Settings(sock)
-    if transport.scheme in ("ws", "wss"):
-        settings.require_zws()
-    return settings
+    return Settings(sock, web=transport.scheme in ("ws", "wss"))
 
 
 def _release(sock: Core) -> None:

@@ -143,14 +143,15 @@ class Peer:
         try:
             if peer.old is not None:
                 codec = OldCodec(**asdict(peer.old))
-            elif isinstance(handshake, ZwsHandshake):
-                codec = web_codec(handshake)
             elif isinstance(traffic, GssapiTraffic):
                 traffic.limit(self.settings.options.maxmsgsize)
                 connection = self.relayed(connection, GssapiTransform(traffic, leftover))
                 leftover = b""
-            elif traffic is not None:
-                codec = make_codec(traffic)
+            else:
+                curve = None if traffic is None else make_codec(traffic)
+                codec = curve
+                if isinstance(handshake, ZwsHandshake):
+                    codec = web_codec(handshake, curve)
         except OSError as failure:  # no descriptor or memory left
             self._unusable(connection, failure)
             return
@@ -336,6 +337,13 @@ class Peer:
             self._mute = None
         self.emit(Event.DISCONNECTED, self._descriptor)
         self.lost(final=False, failed_handshake=False)
+
+    def _renew_token(self) -> None:
+        """The queue went with its connection; the next connection makes a new one."""
+        self.has_queue = False
+        self.record.forget_token(self.token)
+        self.token = self.hub.new_token()
+        self.record.add(self)
 
     # -- the end
 

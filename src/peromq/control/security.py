@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from .._core.handles_codec import Codec, CurveCodec
+from .._core.handles_codec import CurveCodec
 from ..constants import Errno, SecurityMechanism
 from ..error import ZMQError
 from ..zmtp import (
@@ -61,7 +61,7 @@ def mechanism_maker(options: SecurityOptions) -> Callable[[], Mechanism]:
             return _gssapi_server(options) if options.as_server else _gssapi_client(options)
 
 
-def make_codec(traffic: CurveTraffic) -> Codec:
+def make_codec(traffic: CurveTraffic) -> CurveCodec:
     """What encrypts a connection's traffic in the data plane."""
     return CurveCodec(**traffic._asdict())
 

@@ -85,13 +85,16 @@ class Core(Protocol):
 class Settings:
     """A socket's type and options as they were at one bind or connect.
 
-    Raises ZMQError: ENOCOMPATPROTO for a socket that speaks no stream, ENOTSUP for a mechanism
-    that is not there, EINVAL for security options that do not go together.
+    web: they are for WebSocket. Raises ZMQError: ENOCOMPATPROTO for a socket that does not speak
+    that, or no stream at all; ENOTSUP for a mechanism that does not go by it, or is not there;
+    EINVAL for security options that do not go together.
     """
 
-    def __init__(self, sock: Core, datagrams: bool = False) -> None:
+    def __init__(self, sock: Core, datagrams: bool = False, web: bool = False) -> None:
         self.options: SocketOptions = copy.copy(sock.options)
         self.type = SocketType(self.options.type)
+        if web:
+            self._require_zws()
         if self.type is SocketType.DGRAM and not datagrams:
             raise ZMQError(Errno.ENOCOMPATPROTO)
         self._make_mechanism = mechanism_maker(self.options)
@@ -105,18 +108,6 @@ class Settings:
             self.type is SocketType.ROUTER and bool(self.options.router_raw)
         )
 
-    def require_zws(self) -> None:
-        """Raises ZMQError for what cannot go by WebSocket: ENOCOMPATPROTO, ENOTSUP."""
-        if self.raw:
-            raise ZMQError(
-                Errno.ENOCOMPATPROTO, f"{self.type.name} sockets have no messages for ws to carry"
-            )
-        mechanism = SecurityMechanism(self.options.mechanism)
-        if mechanism not in (SecurityMechanism.NULL, SecurityMechanism.PLAIN):
-            raise ZMQError(
-                Errno.ENOTSUP, f"{mechanism.name} does not go by WebSocket yet: use wss, or tcp"
-            )
-
     def handshake(self, web: WebPlace | None = None, bound: bool = False) -> Handshake:
         """A handshake of this socket, not begun. web, bound: by WebSocket, and as which side."""
         arguments: dict[str, Any] = {
@@ -129,6 +120,14 @@ class Settings:
         if web is not None:
             return web_handshake(web, bound, **arguments)
         return Handshake(**arguments)
+
+    def _require_zws(self) -> None:
+        if self.raw:
+            raise ZMQError(
+                Errno.ENOCOMPATPROTO, f"{self.type.name} sockets have no messages for ws to carry"
+            )
+        if self.options.mechanism == SecurityMechanism.GSSAPI:
+            raise ZMQError(Errno.ENOTSUP, "GSSAPI does not go by WebSocket: use CURVE, wss, or tcp")
 
     def thread_for(self, token: int) -> int:
         """An I/O thread that AFFINITY allows, in turn; -1 leaves the choice to the data plane."""

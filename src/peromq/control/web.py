@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from .._core.handles_codec import Codec, WebSocketCodec
+from .._core.handles_codec import Codec, CurveCodec, WebSocketCodec
 from ..transports import WebPlace
 from ..zmtp import Mechanism, ZwsHandshake, zws_subprotocols
 
@@ -40,9 +40,9 @@ def web_handshake(
     )
 
 
-def web_codec(handshake: ZwsHandshake) -> Codec:
-    """What its traffic goes through."""
-    return WebSocketCodec(client=handshake.is_client, mask_seed=os.urandom(16))
+def web_codec(handshake: ZwsHandshake, curve: CurveCodec | None) -> Codec:
+    """What its traffic goes through; `curve`: what goes inside."""
+    return WebSocketCodec(client=handshake.is_client, mask_seed=os.urandom(16), curve=curve)
 
 
 def _new_mask() -> bytes:
