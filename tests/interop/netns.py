@@ -76,6 +76,15 @@ class Network:
             self._add(host)
         if self._arguments:
             self._add("r")
+        self.plug_in()
+        if self._arguments:
+            relay = self.start("r", str(ROOT / "tests" / "interop" / "relay.py"), *self._arguments)
+            assert relay.stdout is not None
+            assert relay.stdout.readline() == "ready\n"
+
+    def plug_in(self) -> None:
+        """Make the cables, with addresses and routes."""
+        if self._arguments:
             self._cable("a", "net0", "r", "left")
             self._cable("b", "net0", "r", "right")
         else:
@@ -88,10 +97,6 @@ class Network:
         for host in ("a", "b"):  # a cable is no cable before both its ends have noticed
             show = ("-n", self.name(host), "-br", "link", "show", "net0", "up")
             wait_until(functools.partial(_is_up, show))
-        if self._arguments:
-            relay = self.start("r", str(ROOT / "tests" / "interop" / "relay.py"), *self._arguments)
-            assert relay.stdout is not None
-            assert relay.stdout.readline() == "ready\n"
 
     def start(self, host: str, script: str, *arguments: str) -> subprocess.Popen[str]:
         """A Python script in a host; it is killed at the end if it still runs."""

@@ -1,7 +1,7 @@
 """ws and wss with another WebSocket implementation at the other end: the library `websockets`.
 
-It speaks no ZMTP, so the tests do: RFC 45 without a mechanism. As a server it refuses whoever offers
-"ZWS2.0/NULL", which is no token (RFC 6455, 4.1), so it is always the client here.
+It speaks no ZMTP, so the tests do: RFC 45 without a mechanism. As a server it refuses whoever
+offers "ZWS2.0/NULL", which is no token (RFC 6455, 4.1), so it is always the client here.
 """
 
 from __future__ import annotations

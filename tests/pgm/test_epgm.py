@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from peromq.utils.monitor import recv_monitor_message
 from tests.helpers import Sock, Sockets, wait_until, zmq
 from tests.oracle import pgm
 
@@ -275,6 +276,27 @@ def test_losses_are_told_once_and_the_stream_goes_on(
     assert len(caplog.records) == 1
     assert "4 packets" in caplog.text
     assert stats(sub)["losses"] == 1
+
+
+@pytest.mark.parametrize("ends", ["PUB", "SUB"])
+def test_a_carrier_that_ends_is_replaced(pair: Pair, ends: str) -> None:
+    """As for want of memory; nobody has to notice but the monitor."""
+    pub, sub = pair()
+    pub.send(b"1")
+    assert sub.recv() == b"1"
+    victim = pub if ends == "PUB" else sub
+    feed = victim.get_monitor_socket()
+    (peer,) = peers(victim)
+    with socket.socket(fileno=os.dup(peer._descriptor)) as same:  # type: ignore[attr-defined]
+        same.shutdown(socket.SHUT_RDWR)
+    seen = []
+    while zmq.Event.CONNECTED not in seen:
+        assert feed.poll(5000)
+        seen.append(recv_monitor_message(feed)["event"])
+    assert seen == [zmq.Event.DISCONNECTED, zmq.Event.CONNECT_RETRIED, zmq.Event.CONNECTED]
+    feed.close()
+    pub.send(b"2")
+    assert sub.recv() == b"2"
 
 
 def test_rubbish_is_dropped_and_counted(pair: Pair, endpoint: str, forger: socket.socket) -> None:

@@ -234,13 +234,6 @@ class Dialer(Peer):
         self.emit(Event.CONNECT_RETRIED, wait)
         self._timer = self.hub.loop.later(wait / 1000, self.start, self)
 
-    def _renew_token(self) -> None:
-        """The queue went with its connection; the next connection makes a new one."""
-        self.has_queue = False
-        self.record.forget_token(self.token)
-        self.token = self.hub.new_token()
-        self.record.add(self)
-
     def forget(self) -> None:
         """No longer found by disconnect()."""
         self.record.unlist(self.record.dialers, self)

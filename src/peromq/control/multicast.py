@@ -7,15 +7,17 @@ frames.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import Any, cast
 
 from .. import unpatched
 from .._core.handles_pgm import PgmCarrier
-from ..constants import Errno, SecurityMechanism, SocketType
+from ..constants import Errno, Event, SecurityMechanism, SocketType
 from ..error import ZMQError
 from ..transports.pgm import MulticastLink, MulticastTransport, new_identity
+from .backoff import Backoff
 from .loop import READ, Timer, Watch, log
 from .peer import Peer
 from .record import SocketRecord
@@ -47,7 +49,12 @@ def open_link(
 
 
 class MulticastPeer(Peer):
-    """One bind() or connect() to a group; there is no difference between the two."""
+    """One bind() or connect() to a group; there is no difference between the two.
+
+    When its interface goes, sockets are opened anew until that succeeds, with the waits that
+    dialers have. The carrier goes on meanwhile: what was sent into the void is still in its window,
+    and will be asked for.
+    """
 
     def __init__(
         self,
@@ -59,12 +66,17 @@ class MulticastPeer(Peer):
     ) -> None:
         # no transport of streams; nothing here asks it for a peer's address
         super().__init__(record, settings, cast(Any, transport), endpoint, record.hub.new_token())
+        options = settings.options
+        self._backoff = Backoff(options.reconnect_ivl, options.reconnect_ivl_max, record.hub.random)
+        self._transport = transport
         self._carrier: PgmCarrier | None = None
-        self._link: MulticastLink | None = link
+        self._link = link  # its sockets are the carrier's, if there is one
         self._watch: Watch | None = None
         self._flushed = False
-        self._lost = 0  # packets, as far as they were told of
+        self._lost = 0  # packets
         self._pause: Timer | None = None
+        self._down = 0  # why nothing goes, an errno; 0: it does
+        self._retry: Timer | None = None
 
     @property
     def dies_with_connection(self) -> bool:
@@ -73,9 +85,8 @@ class MulticastPeer(Peer):
 
     def open(self) -> None:
         """Any thread: the carrier starts, and the socket can send and receive. Raises ZMQError."""
-        link, self._link = self._link, None
-        core = self.record.core()
-        if link is None or core is None:
+        link, core = self._link, self.record.core()
+        if core is None:
             raise ZMQError(Errno.ENOTSOCK)
         near, far = unpatched.socketpair()
         try:
@@ -106,14 +117,16 @@ class MulticastPeer(Peer):
             link.close()
             if self._carrier is not None:
                 self._carrier.close()
+                self._carrier = None
             raise
         near.detach()
         self.has_queue = self.attached = True
 
     def start(self) -> None:
-        """Control thread: listen to what the carrier has to tell."""
+        """Control thread: listen to what the carrier and the kernel have to tell."""
         if self._carrier is not None and not self.finished:
             self._watch = self.hub.loop.watch(self._carrier.news_fd, READ, self._news, self)
+            self.hub.links.add(self, self._look)
 
     def stats(self) -> dict[str, int]:
         """The carrier's counters."""
@@ -126,8 +139,9 @@ class MulticastPeer(Peer):
 
     def lost(self, final: bool, failed_handshake: bool) -> None:
         """Nobody but the data plane itself ends this connection: out of memory, for one."""
-        self.forget()
-        self.abort()
+        self._drop_carrier()
+        self._renew_token()
+        self._fail(errno.ENOMEM)
 
     def flushed(self) -> None:
         """The queue is with the carrier, which may still have to wait for its rate."""
@@ -139,7 +153,7 @@ class MulticastPeer(Peer):
         """The carrier's end, or ours, is closed."""
         self.attached = False
         if not self.closing:
-            self.lost(final=True, failed_handshake=False)
+            self.lost(final=False, failed_handshake=False)
 
     def has_pending(self) -> bool:
         """Something is queued, or on its way through the carrier."""
@@ -152,22 +166,96 @@ class MulticastPeer(Peer):
         os.eventfd_read(carrier.news_fd)
         if self._pause is None:
             self._tell_losses()
-        if carrier.ended and self._flushed:
-            self.finish()
+        if carrier.ended:
+            if self._flushed:
+                self.finish()
+        elif carrier.failing:
+            self._fail(carrier.failing)
+        elif self._down and self._retry is None and carrier.sends:
+            self._restored()
 
     def _tell_losses(self) -> None:
         """Each is told of once, but many within a second together."""
         self._pause = None
-        found = self.stats()
-        lost, self._lost = self._lost, found.get("lost", 0)
-        if self._lost > lost:
-            log.warning(
-                "%s: %d packets lost for good (%d in all); the stream goes on behind them",
-                self.endpoint,
-                self._lost - lost,
-                self._lost,
-            )
-            self._pause = self.hub.loop.later(1.0, self._tell_losses, self)
+        found = [] if self._carrier is None else self._carrier.losses()
+        if not found:
+            return
+        lost = sum(packets for *_, packets in found)
+        self._lost += lost
+        log.warning(
+            "%s: %d packets lost for good (%d in all); the stream goes on behind them",
+            self.endpoint,
+            lost,
+            self._lost,
+        )
+        self._pause = self.hub.loop.later(1.0, self._tell_losses, self)
+
+    # -- when the interface goes, and comes back
+
+    def _look(self) -> None:
+        """Interfaces or addresses have changed."""
+        if not self._down:
+            self._fail(self._link.trouble())
+
+    def _fail(self, why: int) -> None:
+        """Nothing goes any more; 0: it does after all."""
+        if not why or self.closing or self.finished or self._retry is not None:
+            return
+        if not self._down:
+            text = os.strerror(why)
+            log.warning("%s: %s; it is opened again until that succeeds", self.endpoint, text)
+            self.emit(Event.DISCONNECTED, self._descriptor, {"Reason": text})
+        self._down = why
+        self._again()
+
+    def _again(self) -> None:
+        wait = self._backoff.next_wait()
+        if wait is None:
+            self.forget()
+            self.abort()
+            return
+        self.emit(Event.CONNECT_RETRIED, wait)
+        self._retry = self.hub.loop.later(wait / 1000, self._reopen, self)
+
+    def _reopen(self) -> None:
+        """Sockets for the interface as it is now; a sender has yet to see whether they send."""
+        self._retry = None
+        address = self.endpoint.partition("://")[2]
+        try:
+            link = open_link(self._transport, address, self.settings.type, self.settings.options)
+        except ZMQError:
+            self._again()
+            return
+        if link.trouble():
+            link.close()
+            self._again()
+            return
+        self._link = link
+        if self._carrier is None:
+            self._revive()
+            return
+        out, nets = link.release()
+        own = link.interface
+        self._carrier.move(out=out, nets=nets, nla=own.address.packed, scope=own.index)
+        if not link.sending:
+            self._restored()
+
+    def _revive(self) -> None:
+        """The carrier itself had ended."""
+        try:
+            self.open()
+        except ZMQError as failure:
+            log.warning("%s: %s", self.endpoint, failure)
+            self._again()
+        else:
+            self.start()
+            self._restored()
+
+    def _restored(self) -> None:
+        self._down = 0
+        self._backoff.reset()
+        log.warning("%s: it goes again", self.endpoint)
+        self.emit(Event.CONNECTED, self._descriptor)
 
     def forget(self) -> None:
         """No longer found by disconnect()."""
@@ -176,18 +264,21 @@ class MulticastPeer(Peer):
     def release(self) -> None:
         """Also the carrier: it says goodbye to its receivers, and its thread ends."""
         super().release()
+        self._drop_carrier()
+        for timer in (self._pause, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._pause = self._retry = None
+        self._link.close()
+
+    def _drop_carrier(self) -> None:
+        self.hub.links.remove(self)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
         carrier, self._carrier = self._carrier, None
         if carrier is not None:
             carrier.close()
-        if self._link is not None:
-            self._link.close()
-            self._link = None
 
     def after_fork(self) -> None:
         """Also the carrier's descriptors."""
@@ -199,6 +290,7 @@ class MulticastPeer(Peer):
 def _carrier(link: MulticastLink, far: socket.socket, max_size: int) -> PgmCarrier:
     """From now on the link's sockets and `far` are the carrier's."""
     assert link.out is not None
+    own = link.interface
     gsi, sport = new_identity(link.address.port)
     carrier = PgmCarrier(
         inner=far.fileno(),
@@ -209,8 +301,8 @@ def _carrier(link: MulticastLink, far: socket.socket, max_size: int) -> PgmCarri
         dport=link.address.port,
         sport=sport,
         gsi=gsi,
-        nla=link.interface.address.packed,
-        scope=link.interface.index,
+        nla=own.address.packed,
+        scope=own.index,
         headers=link.raw and link.address.family == socket.AF_INET,
         sqns=link.window,
         max_tpdu=link.max_tpdu,
@@ -220,7 +312,6 @@ def _carrier(link: MulticastLink, far: socket.socket, max_size: int) -> PgmCarri
         max_feeds=_MAX_SOURCES,
         seed=int.from_bytes(os.urandom(8), "big"),
     )
-    for sock in (far, link.out, *link.nets):
-        sock.detach()
-    link.out, link.nets = None, []
+    far.detach()
+    link.release()
     return carrier

@@ -17,7 +17,14 @@ from typing import Protocol
 from .. import unpatched
 from ..error import ZMQError
 from .base import error, from_oserror
-from .pgm_address import Address, Interface, MulticastAddress, find_interface, parse
+from .pgm_address import (
+    Address,
+    Interface,
+    MulticastAddress,
+    find_interface,
+    interface_trouble,
+    parse,
+)
 from .sockets import closed_on_error
 
 _IPPROTO_PGM = 113
@@ -69,6 +76,17 @@ class MulticastLink:
     def groups(self) -> Sequence[Address]:
         """Where a source sends, what a receiver has joined."""
         return (self.address.send_group,) if self.sending else self.address.groups
+
+    def trouble(self) -> int:
+        """Why nothing goes by its interface now: ENODEV, ENETDOWN, EADDRNOTAVAIL; 0 if it does."""
+        return interface_trouble(self.interface)
+
+    def release(self) -> tuple[int, list[int]]:
+        """The descriptors, `out` and `nets`, which are the caller's from now on."""
+        assert self.out is not None
+        out, self.out = self.out, None
+        nets, self.nets = self.nets, []
+        return out.detach(), [sock.detach() for sock in nets]
 
     def close(self) -> None:
         """Idempotent."""

@@ -99,6 +99,31 @@ def find_interface(where: MulticastAddress, endpoint: str) -> Interface:
     return Interface(address, index)
 
 
+def interface_trouble(interface: Interface) -> int:
+    """Why nothing goes by it now: ENODEV, ENETDOWN or EADDRNOTAVAIL; 0 if something may."""
+    if interface.index:
+        try:
+            name = socket.if_indextoname(interface.index)
+        except OSError:
+            return errno.ENODEV
+        if not _flags(name) & _IFF_UP:
+            return errno.ENETDOWN
+        # the kernel may use addresses that are not listed by interface: a second one of it
+        if interface.address in _addresses(name, interface.address.version):
+            return 0
+    return 0 if _is_ours(interface.address) else errno.EADDRNOTAVAIL
+
+
+def _is_ours(address: Address) -> bool:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with unpatched.new_socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
 def _interface_of(literal: Address, where: MulticastAddress, endpoint: str) -> Interface:
     """The interface that has this address of ours."""
     if literal.version != where.send_group.version:
@@ -107,12 +132,8 @@ def _interface_of(literal: Address, where: MulticastAddress, endpoint: str) -> I
     for index, name in socket.if_nameindex():
         if literal in _addresses(name, literal.version):
             return Interface(literal, index)
-    try:
-        with unpatched.new_socket(where.family, socket.SOCK_DGRAM) as sock:
-            sock.bind((str(literal), 0))
-    except OSError:
-        why = f"{literal} is no address of this host"
-        raise error(errno.ENODEV, why, endpoint) from None
+    if not _is_ours(literal):
+        raise error(errno.ENODEV, f"{literal} is no address of this host", endpoint)
     if literal.version == 6:
         raise error(errno.ENODEV, "give the interface by its name", endpoint)
     return Interface(literal, 0)  # a second address of an interface: the kernel finds it

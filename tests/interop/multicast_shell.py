@@ -1,0 +1,64 @@
+"""A socket of ours in a host of its own, that does what it is told on its standard input.
+
+send FIRST LAST: numbered messages; says "sent". recv LAST: what it got up to that one, as JSON.
+event NAME: waits for that event; says its value, or "none".
+"""
+
+import argparse
+import json
+import sys
+
+import peromq as zmq
+from peromq.utils.monitor import recv_monitor_message
+
+TIMEOUT = 15_000  # ms
+
+
+def wait_for(feed: zmq.Socket, name: str) -> str:
+    while feed.poll(TIMEOUT):
+        found = recv_monitor_message(feed)
+        if found["event"] == zmq.Event[name]:
+            return str(int(found["value"]))
+    return "none"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=["PUB", "SUB"])
+    parser.add_argument("endpoint")
+    parser.add_argument("--option", action="append", default=[])
+    chosen = parser.parse_args()
+    context = zmq.Context()
+    sock = context.socket(zmq.SocketType[chosen.role])
+    sock.rate, sock.sndhwm, sock.rcvhwm, sock.rcvtimeo = 20_000, 0, 0, TIMEOUT
+    for option in chosen.option:
+        name, _, value = option.partition("=")
+        setattr(sock, name, int(value))
+    if chosen.role == "SUB":
+        sock.subscribe(b"")
+    feed = sock.get_monitor_socket()
+    sock.connect(chosen.endpoint)
+    print("ready", flush=True)
+    while line := sys.stdin.readline().split():
+        match line:
+            case ["send", first, last]:
+                for number in range(int(first), int(last)):
+                    sock.send(b"%d" % number)
+                print("sent", flush=True)
+            case ["recv", last]:
+                got: list[int] = []
+                while not got or got[-1] != int(last):
+                    try:
+                        got.append(int(sock.recv()))
+                    except zmq.Again:
+                        break
+                print(json.dumps(got), flush=True)
+            case ["event", name]:
+                print(wait_for(feed, name), flush=True)
+    sock.close(linger=0)
+    feed.close()
+    context.term()
+
+
+if __name__ == "__main__":
+    main()
