@@ -34,10 +34,16 @@ class Outcome:
     lost: int = 0  # for good
     late: list[float] = field(default_factory=list)  # ms from first missing it to having it
     complete: int = 0  # receivers that got everything
+    disordered: int = 0  # messages that did not follow an earlier one
+    told: int = 0  # packets that receivers reported as lost
 
 
 class Simulation:
-    """A star: each receiver has its own delay (ms) and its own losses; `shared` ones hit all."""
+    """A star: each receiver has its own delay (ms) and its own losses; `shared` ones hit all.
+
+    jitter: ms, at random, on top of each delay, so that packets overtake each other; copies: the
+    share of packets that come twice.
+    """
 
     def __init__(
         self,
@@ -47,12 +53,15 @@ class Simulation:
         loss: float = 0.02,
         shared: float = 0.0,
         delays: tuple[float, float] = (0.5, 5.0),
+        jitter: float = 0.0,
+        copies: float = 0.0,
         interval: float = 1.0,
         window: int = 4000,
         seed: int = 1,
     ) -> None:
         self.rng = random.Random(seed)
         self.loss, self.shared = loss, shared
+        self.jitter, self.copies = jitter, copies
         self.interval = int(interval * MS)
         self.source = SourceWindow(nla=SOURCE_IP, sqns=window)
         self.group = [
@@ -61,6 +70,8 @@ class Simulation:
         self.delays = [int(self.rng.uniform(*delays) * MS) for _ in range(receivers)]
         self.outcome = Outcome(receivers, packets)
         self.got = [0] * receivers
+        self.newest = [-1] * receivers
+        self.published = 0
         self.missed: list[dict[int, int]] = [{} for _ in range(receivers)]
         self.hit: set[int] = set()
         self.events: list[tuple[int, int, Callable[[int], None]]] = []
@@ -73,21 +84,24 @@ class Simulation:
     def run(self) -> Outcome:
         """Until all is repaired or given up."""
         self.at(0, self.pump_source)
+        begin = int((10 + self.jitter) * MS)  # who has heard no SPM joins with what comes first
         for number in range(self.outcome.packets):
-            self.at(10 * MS + number * self.interval, self.publish)
-        end = 10 * MS + self.outcome.packets * self.interval + 20_000 * MS
+            self.at(begin + number * self.interval, self.publish)
+        end = begin + self.outcome.packets * self.interval + 20_000 * MS
         while self.events and self.events[0][0] <= end:
             when, _, what = heapq.heappop(self.events)
             what(when)
         self.outcome.distinct = len(self.hit)
         self.outcome.lost = sum(member.stats()["lost"] for member in self.group)
+        self.outcome.told = sum(sum(member.losses().values()) for member in self.group)
         self.outcome.complete = sum(got == self.outcome.packets for got in self.got)
         return self.outcome
 
     # -- the source
 
     def publish(self, now: int) -> None:
-        self.source.write(b"\0\4data")
+        self.source.write(b"\0\4" + self.published.to_bytes(4, "big"))
+        self.published += 1
         self.pump_source(now)
 
     def pump_source(self, now: int) -> None:
@@ -102,8 +116,14 @@ class Simulation:
                         self.outcome.holes += 1
                         self.missed[i].setdefault(sqn, now + self.delays[i])
                 else:
-                    self.at(now + self.delays[i], self.arrival(i, octets))
+                    self.at(now + self.delay(i), self.arrival(i, octets))
+                    if self.copies and self.rng.random() < self.copies:
+                        self.at(now + self.delay(i), self.arrival(i, octets))
         self.wake(-1, self.source.due(now), self.pump_source)
+
+    def delay(self, i: int) -> int:
+        jitter = int(self.rng.uniform(0, self.jitter) * MS) if self.jitter else 0
+        return self.delays[i] + jitter
 
     # -- a receiver
 
@@ -116,10 +136,18 @@ class Simulation:
                 if since is not None:
                     self.outcome.late.append((now - since) / MS)
             if member.waiting:
-                self.got[i] += len(member.take()) // 6
+                self.take(i, member.take())
             self.pump(i, now)
 
         return arrive
+
+    def take(self, i: int, stream: bytes) -> None:
+        """Messages of four octets: their numbers."""
+        for at in range(2, len(stream), 6):
+            number = int.from_bytes(stream[at : at + 4], "big")
+            self.outcome.disordered += number <= self.newest[i]
+            self.newest[i] = number
+            self.got[i] += 1
 
     def pump(self, i: int, now: int) -> None:
         member = self.group[i]

@@ -12,43 +12,22 @@ from hypothesis import strategies as st
 
 from peromq._core.handles_codec import CurveCodec, WebSocketCodec
 from tests._core.test_reader import COMMANDS, cut
-from tests._core.test_ws_in import mask
 from tests._core.wire import PULL, PUSH, XPUB, Seen, Wire, pattern, whole
+from tests._core.ws_curve import FIRST, KEY, codec, mask, sealed
+from tests.fuzz import fuzz_ws_curve
 from tests.oracle import curve, zmtp, zws
 from tests.oracle.curve import CLIENT, SERVER, Box
 from tests.oracle.zmtp import Frame
 
 BIG = 16384
-KEY = bytes(range(7, 39))
 SIZES = [0, 1, 30, 31, 91, 92, 93, 190, 221, 222, 223, 224, 446, 480, 1000, 4000]
 LARGE = [BIG - 35, BIG - 34, BIG - 1, BIG, BIG + 1, 65501, 65502, 65503, 70_000, 150_000]
-FIRST = 5
 MALFORMED, UNEXPECTED, SEQUENCE, CRYPTOGRAPHIC = (
     curve.MALFORMED_MESSAGE,
     curve.UNEXPECTED_COMMAND,
     curve.INVALID_SEQUENCE,
     curve.CRYPTOGRAPHIC,
 )
-
-
-def codec(client: bool) -> WebSocketCodec:
-    prefixes = (CLIENT, SERVER) if client else (SERVER, CLIENT)
-    inner = CurveCodec(
-        key=KEY,
-        send_prefix=prefixes[0],
-        recv_prefix=prefixes[1],
-        send_nonce=2,
-        recv_nonce=FIRST - 1,
-    )
-    return WebSocketCodec(client=client, mask_seed=bytes(range(16)), curve=inner)
-
-
-def sealed(frame: Frame, nonce: int, *, client: bool, pieces: int = 1, flags: int = 0) -> bytes:
-    """For a codec that is a client, or is not: a message in so many fragments."""
-    box = Box(KEY, SERVER if client else CLIENT)
-    command = zmtp.decode(box.seal(frame, nonce))[0][0].body
-    outer = Frame(command, more=bool(flags & 1), command=bool(flags & 2))
-    return zws.encode(outer, mask(client), pieces)
 
 
 def read(
@@ -165,6 +144,7 @@ def test_a_heartbeat_is_websockets_own(client: bool) -> None:
 
 
 def spoilt(stream: bytes, at: int) -> bytes:
+    at %= len(stream)
     return stream[:at] + bytes([stream[at] ^ 1]) + stream[at + 1 :]
 
 
@@ -234,3 +214,20 @@ def test_the_inner_codec_is_taken() -> None:
         WebSocketCodec(client=True, mask_seed=bytes(16), curve=inner)
     del inner, outer
     gc.collect()
+
+
+def test_an_offence_in_fragments_behind_messages_not_received_yet() -> None:
+    """It is met twice, and must be the same both times."""
+    good = sealed(Frame(b"good"), FIRST, client=False)
+    bad = spoilt(sealed(Frame(bytes(50)), FIRST + 1, client=False, pieces=2), -1)
+    with Wire(PULL, codec=codec(False), rcvhwm=1) as wire:
+        wire.peer.sendall(good + bad)
+        wire.read()
+        assert wire.window.failed is None
+        assert wire.window.receive(1) == [(b"good", False, False)]
+        wire.read()
+        assert wire.window.failed == CRYPTOGRAPHIC
+
+
+def test_damaged_messages() -> None:
+    fuzz_ws_curve.run(1500)

@@ -1,11 +1,13 @@
 """A socket of ours in a host of its own, that does what it is told on its standard input.
 
 send FIRST LAST: numbered messages; says "sent". recv LAST: what it got up to that one, as JSON.
-event NAME: waits for that event; says its value, or "none".
+event NAME: waits for that event; says its value, or "none". usage: processor time and memory.
+idle MS: waits.
 """
 
 import argparse
 import json
+import resource
 import sys
 
 import peromq as zmq
@@ -49,10 +51,19 @@ def main() -> None:
                 got: list[int] = []
                 while not got or got[-1] != int(last):
                     try:
-                        got.append(int(sock.recv()))
+                        message = sock.recv()
                     except zmq.Again:
                         break
+                    if message.isdigit():  # others may be forged
+                        got.append(int(message))
                 print(json.dumps(got), flush=True)
+            case ["idle", ms]:
+                feed.poll(int(ms))
+                print("idled", flush=True)
+            case ["usage"]:
+                used = resource.getrusage(resource.RUSAGE_SELF)
+                seconds = used.ru_utime + used.ru_stime
+                print(json.dumps([seconds, used.ru_maxrss << 10]), flush=True)
             case ["event", name]:
                 print(wait_for(feed, name), flush=True)
     sock.close(linger=0)

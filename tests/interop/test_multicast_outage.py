@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.helpers import AGAINST_LIBZMQ
 from tests.interop.netns import A, B, Network, ip
+from tests.interop.remote import Remote
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,38 +18,7 @@ pytestmark = [
     pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq does not come back from this"),
 ]
 
-SHELL = str(Path(__file__).with_name("multicast_shell.py"))
 GROUP = "239.192.7.3:7503"
-
-
-class Remote:
-    """A socket in one of the hosts."""
-
-    def __init__(self, network: Network, host: str, role: str, endpoint: str, *options: str):
-        words = [word for option in options for word in ("--option", option)]
-        self.process = network.start(host, SHELL, role, endpoint, *words)
-        assert self.said() == "ready"
-
-    def said(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def tell(self, line: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.said()
-
-    def send(self, first: int, last: int) -> None:
-        assert self.tell(f"send {first} {last}") == "sent"
-
-    def numbers(self, last: int) -> list[int]:
-        found: list[int] = json.loads(self.tell(f"recv {last}"))
-        return found
-
-    def hears_of(self, *events: str) -> None:
-        for event in events:
-            assert self.tell(f"event {event}") != "none", event
 
 
 @contextmanager

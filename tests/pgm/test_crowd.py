@@ -34,6 +34,14 @@ def test_a_few_receivers_over_bad_links(loss: float) -> None:
     assert bool(outcome.naks) == bool(loss)
 
 
+@pytest.mark.parametrize("loss", [0.0, 0.05, 0.2])
+def test_reordered_and_doubled_packets(loss: float) -> None:
+    """They overtake each other by up to 30 ms, and one in ten comes twice."""
+    outcome = Simulation(5, packets=300, loss=loss, jitter=30.0, copies=0.1, seed=8).run()
+    assert outcome.complete == 5
+    assert outcome.disordered == outcome.lost == 0
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     first, second = (Simulation(7, packets=100, loss=0.1, seed=9).run() for _ in range(2))
     assert first == second
@@ -43,3 +51,5 @@ def test_what_falls_out_of_the_window_is_lost_and_the_rest_arrives() -> None:
     outcome = Simulation(3, packets=500, loss=0.1, window=10, seed=4).run()
     assert outcome.lost > 0
     assert outcome.complete == 0
+    assert outcome.told == outcome.lost
+    assert outcome.disordered == 0

@@ -248,6 +248,25 @@ def test_a_slow_subscriber_is_waited_for_within_the_window(sock: Sockets, endpoi
         assert sub.recv().startswith(b"%d" % number)
 
 
+@pytest.mark.parametrize("hops", [1, 9, 255])
+def test_hops_and_marks(sock: Sockets, endpoint: str, hops: int) -> None:
+    """Data go as far as MULTICAST_HOPS says, marked for expedited forwarding (OpenPGM)."""
+    port = int(endpoint.rpartition(":")[2])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        plain.bind(("239.192.9.9", port))
+        membership = socket.inet_aton("239.192.9.9") + socket.inet_aton("127.0.0.1")
+        plain.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        plain.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+        plain.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        plain.settimeout(5)
+        sock("PUB", bind=endpoint, multicast_hops=hops)  # begins with SPMs
+        datagram, marks, _, _ = plain.recvmsg(2000, 200)
+    assert pgm.read(datagram).kind == pgm.SPM
+    found = {kind: octets[0] for _, kind, octets in marks}
+    assert found == {socket.IP_TTL: hops, socket.IP_TOS: 0xB8}
+
+
 @pytest.fixture
 def forger() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

@@ -368,17 +368,20 @@ cdef int open_unit(Codec* base, const uint8_t* head, const uint8_t* src, Unit* u
         rc = keep_part(k, &h, src)
         if rc < 0:
             return rc
-        first = k.parts[0]
         if k.curve != NULL:
             rc = unseal(k, k.parts, k.parts + 1 + CURVE_EXTRA, u.size, dst, flags)
+            if rc < 0:
+                k.parts_len -= h.size           # the driver may ask again, when what came before has been received
+                return rc
         else:
             memcpy(dst, k.parts + 1, u.size)
+        first = k.parts[0]
         free(k.parts)
         k.parts = NULL
         k.parts_len = k.parts_cap = 0
         k.in_fragments = 0
         if k.curve != NULL:
-            return rc
+            return 0
     flags[0] = (F_MORE if first & WS_MORE else 0) | (F_COMMAND if first & WS_COMMAND else 0)
     return 0
 
