@@ -21,7 +21,7 @@ SOURCES := meson.build pyproject.toml README.md LICENSE $(wildcard tools/cython_
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test pyzmq-suite check docs bench asan tsan lists clean \
+.PHONY: help build demo test pyzmq-suite check docs bench asan tsan surface lists clean \
         check-lint check-format check-types check-cython check-rules
 .DELETE_ON_ERROR:
 
@@ -86,6 +86,9 @@ $(BUILD)-%/.installed: $(VENV)/.tools $(SOURCES)
 	CYTHON="$(CYTHON)" $(LOCK) $(PIP) install --no-build-isolation --no-deps --upgrade --target=$(@D)/site \
 	    -Cbuild-dir=$(@D)/meson -Csetup-args=-Db_sanitize=$(SANITIZERS) -Csetup-args=-Dbuildtype=debugoptimized .
 	@touch $@
+
+surface: build  ## write docs/surface.md from the option table and tools/surface_data
+	$(PY) tools/surface.py
 
 lists:  ## write the file lists in src/peromq/**/meson.build from the tree
 	$(PYTHON) tools/meson_lists.py --write

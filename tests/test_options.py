@@ -382,3 +382,14 @@ def test_a_filter_for_ipv6_needs_the_option() -> None:
     options.set(zmq.IPV6, 1)
     options.set(zmq.TCP_ACCEPT_FILTER, b"::1")
     assert options.tcp_accept_filter == ("::1",)
+
+
+def test_what_is_kept_for_programs_that_ask() -> None:
+    """Batches adapt by themselves here; the values are checked and kept."""
+    options = Options(zmq.DEALER)
+    for number in (zmq.IN_BATCH_SIZE, zmq.OUT_BATCH_SIZE):
+        assert options.get(number) == 8192
+        options.set(number, 65536)
+        assert options.get(number) == 65536
+        with pytest.raises(zmq.ZMQError, match="at least 1, not 0"):
+            options.set(number, 0)

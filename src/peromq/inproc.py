@@ -90,13 +90,6 @@ class InprocRegistry:
             if socket.core is not None:
                 socket.core.abort_pipe(token)
 
-    def unbind(self, name: str, socket: SocketState) -> None:
-        """Take the name away; peers stay. ENOENT if the socket does not have it."""
-        with self._lock:
-            if self._bound.get(name) is not socket:
-                raise ZMQError(ENOENT)
-            del self._bound[name]
-
     def connect(self, name: str, socket: SocketState) -> SocketState | None:
         """Pair a socket with the one that has the name, now or later; the binder if now.
 
@@ -117,9 +110,15 @@ class InprocRegistry:
             socket.inproc.connected.setdefault(name, []).append(token)
             return binder
 
-    def disconnect(self, name: str, socket: SocketState) -> None:
-        """Close all of a socket's pipes to the name. ENOENT if there are none."""
+    def drop(self, name: str, socket: SocketState) -> None:
+        """Undo a bind, whose peers stay, or else all connects. ENOENT if there was neither.
+
+        As in libzmq, unbind and disconnect are one.
+        """
         with self._lock:
+            if self._bound.get(name) is socket:
+                del self._bound[name]
+                return
             tokens = socket.inproc.connected.pop(name, None)
             if tokens is None:
                 raise ZMQError(ENOENT)

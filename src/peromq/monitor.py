@@ -60,7 +60,8 @@ class MonitorFeed:
         """
         if not event & self._events:
             return
-        message = [_V1.pack(event & 0xFFFF, value & 0xFFFFFFFF), endpoint.encode()]
+        where = endpoint.encode(errors="surrogateescape")
+        message = [_V1.pack(event & 0xFFFF, value & 0xFFFFFFFF), where]
         if details is not None and self._events & Event.DETAILS:
             import json  # few want it, and it is slow to load
 

@@ -303,12 +303,15 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
         return EndpointContext(self, "connect", endpoint)
 
     def unbind(self, addr: str | bytes) -> None:
-        """Undo a `bind`; wildcards as LAST_ENDPOINT resolved them. ZMQError with ENOENT."""
-        self._state.unbind(_endpoint_text(addr))
+        """Undo a `bind`; wildcards as LAST_ENDPOINT resolved them. ZMQError with ENOENT.
+
+        As in libzmq, it is the same as `disconnect`: an endpoint is dropped, whatever made it.
+        """
+        self._state.drop(_endpoint_text(addr))
 
     def disconnect(self, addr: str | bytes) -> None:
         """Undo a `connect`; what is unsent lingers. ZMQError with ENOENT."""
-        self._state.disconnect(_endpoint_text(addr))
+        self._state.drop(_endpoint_text(addr))
 
     def bind_to_random_port(
         self, addr: str, min_port: int = 49152, max_port: int = 65536, max_tries: int = 100
@@ -400,7 +403,7 @@ declare_options(Socket)
 
 def _endpoint_text(addr: object) -> str:
     if isinstance(addr, bytes):
-        return addr.decode()
+        return addr.decode(errors="surrogateescape")
     if not isinstance(addr, str):
         raise TypeError(f"Expected addr to be str, got addr={addr!r}")
     return addr

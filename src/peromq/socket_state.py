@@ -202,20 +202,11 @@ class SocketState:
             raise ZMQError(Errno.EHOSTUNREACH)
         core.close_pipe(token)
 
-    def unbind(self, endpoint: str) -> None:
+    def drop(self, endpoint: str) -> None:
+        """unbind and disconnect, which are one in libzmq. ENOENT if there was neither."""
         core = self.open_core()
         if endpoint.startswith(INPROC):
-            self.context.inproc.unbind(_inproc_name(endpoint), self)
-            return
-        _check_endpoint(endpoint)
-        if self.context.control is None:
-            raise ZMQError(ENOENT)
-        self.context.control.unbind(core, endpoint)
-
-    def disconnect(self, endpoint: str) -> None:
-        core = self.open_core()
-        if endpoint.startswith(INPROC):
-            self.context.inproc.disconnect(_inproc_name(endpoint), self)
+            self.context.inproc.drop(_inproc_name(endpoint), self)
             return
         _check_endpoint(endpoint)
         if self.context.control is None:

@@ -307,7 +307,7 @@ def test_a_source_address_is_used(plane: Plane) -> None:
         "tcp://:5555",
         "tcp://foo bar:5555",
         "tcp://-foo:5555",
-        "tcp://[127.0.0.1]:5555",
+        "tcp://[a b]:5555",
         "tcp://[::1:5555",
         "tcp://127.0.0.1:x;127.0.0.1:5555",
         "ipc://",

@@ -14,6 +14,7 @@ from peromq.control import crowd as crowd_module
 from peromq.control import listener as listener_module
 from peromq.control.ration import RECORDS
 from peromq.error import ZMQError
+from peromq.transports import Listening
 from tests.control.fakes import TIMEOUT, FakeSocket, Plane
 from tests.control.wire import dial
 from tests.raw_zmtp import greeting, ready
@@ -32,6 +33,7 @@ def test_an_accepted_connection_is_handed_over_after_its_handshake(plane: Plane)
         theirs = peer.handshake(b"DEALER", b"me")
         assert theirs.startswith(b"\x05READY")
         attached = sock.next_attached()
+        assert attached.connection is not None
         assert attached.facts == {
             "routing_id": b"me",
             "peer_type": "DEALER",
@@ -43,9 +45,9 @@ def test_an_accepted_connection_is_handed_over_after_its_handshake(plane: Plane)
                 "Socket-Type": "DEALER",
                 "Identity": "me",
                 "Peer-Address": "127.0.0.1",
+                "__fd": str(attached.connection.fileno()),
             },
         }
-        assert attached.connection is not None
         peer.send(b"\x00\x02hi")
         assert attached.connection.recv(4) == b"\x00\x02hi"
 
@@ -425,3 +427,17 @@ def test_a_slow_reader_of_our_greeting_is_waited_for(plane: Plane) -> None:
         size = int.from_bytes(peer.read(9)[1:], "big")
         assert len(peer.read(size)) > 200_000
         assert sock.attached.get(timeout=TIMEOUT).facts["peer_type"] == "PUSH"
+
+
+def test_a_failed_close_is_reported(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system may refuse to let go of a path."""
+
+    def fail(self: Listening) -> None:
+        self.sock.close()
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(Listening, "close", fail)
+    sock = plane.socket(PULL)
+    endpoint = bind(plane, sock)
+    plane.control.unbind(sock, endpoint)
+    assert sock.wait_for(Event.CLOSE_FAILED) == (errno.EROFS, endpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import Any
 
@@ -227,3 +228,19 @@ def test_a_socket_connected_to_itself(sock: Any, name: str) -> None:
     dealer.connect(name)
     dealer.send(b"note to self")
     assert dealer.recv() == b"note to self"
+
+
+def test_unbind_and_disconnect_are_one(sock: Any) -> None:
+    """As in libzmq: an endpoint is dropped, whatever made it; a bind first."""
+    pull = sock("PULL", bind="inproc://one")
+    push = sock("PUSH", connect="inproc://one")
+    pull.disconnect("inproc://one")
+    push.send(b"those connected go on")
+    assert pull.recv() == b"those connected go on"
+    sock("PULL", bind="inproc://one")
+    push.unbind("inproc://one")
+    assert not try_send(push, b"x")
+    for made in (pull, push):
+        for undo in (made.unbind, made.disconnect):
+            with raises_errno(errno.ENOENT):
+                undo("inproc://one")

@@ -5,6 +5,7 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,3 +162,21 @@ def test_filters_know_the_peer(options: Options, which: str, own: int, stranger:
         assert not IPC.admits(ours, options)
         setattr(options, which, (stranger, own))
         assert IPC.admits(ours, options)
+
+
+def test_a_group_counts_its_members(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in libzmq: also those whose own group is another."""
+    import grp
+    import pwd
+
+    members = {4711: ["somebody"], 4712: ["me"]}
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: SimpleNamespace(pw_name="me"))
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: SimpleNamespace(gr_mem=members[gid]))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        options.ipc_filter_gid = (4711, 9999)
+        assert not IPC.admits(ours, options)
+        options.ipc_filter_gid = (9999, 4712)
+        assert IPC.admits(ours, options)
+        monkeypatch.setattr(pwd, "getpwuid", lambda uid: {}[uid])
+        assert not IPC.admits(ours, options)

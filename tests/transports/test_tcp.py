@@ -149,6 +149,20 @@ def test_options_of_connections(options: Options) -> None:
     listening.close()
 
 
+def test_busy_poll(options: Options) -> None:
+    """More than the system's default takes a privilege."""
+    options.busy_poll = 50
+    try:
+        listening = TCP.listen("127.0.0.1:*", options)
+    except ZMQError as refusal:
+        number = refusal.errno
+    else:
+        number = 0
+        assert listening.sock.getsockopt(socket.SOL_SOCKET, 46) == 50
+        listening.close()
+    assert number in (0, errno.EPERM)
+
+
 def test_nagle_is_off_by_default_and_nothing_else_is_changed(options: Options) -> None:
     with socket.socket() as plain, socket.socket() as sock:
         TCP.tune(sock, options)

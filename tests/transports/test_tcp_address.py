@@ -44,13 +44,55 @@ def test_bind_addresses(address: str, expected: tuple[str, int]) -> None:
     "address",
     [
         *("", ":", "*", "*:", ":1", "a b:1", "-a:1", "*:x", "*:-1", "*:65536", "*:1x", "*:１"),
-        *("[]:1", "[127.0.0.1]:1", "[::1:1", "::1]:1", "*:9999999999999999", "a;b:1", "*:+1"),
+        *(
+            "[]:1",
+            "[a b]:1",
+            "[[::1]]:1",
+            "[::1:1",
+            "::1]:1",
+            "*:9999999999999999",
+            "a;b:1",
+            "*:+1",
+        ),
     ],
 )
 def test_no_bind_addresses(address: str) -> None:
     with pytest.raises(ZMQError, match="the endpoint") as caught:
         parse_bind(address, "the endpoint")
     assert caught.value.errno == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("[127.0.0.1]", "127.0.0.1"),
+        ("[localhost]", "localhost"),
+        ("[::1%lo]", "::1%lo"),
+        ("::1%1", "::1%1"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("[::ffff:127.0.0.1]", "127.0.0.1"),
+    ],
+)
+def test_forms_of_a_host(host: str, expected: str) -> None:
+    """Brackets may stand around anything; an IPv4 address in IPv6 form is one of IPv4."""
+    assert parse_bind(f"{host}:5", "e") == HostPort(expected, 5)
+    assert parse_connect(f"{host}:0;{host}:5", "e") == (
+        HostPort(expected, 0),
+        HostPort(expected, 5),
+    )
+    assert parse_bind("[*]:*", "e") == HostPort("*", 0)
+
+
+def test_zones_of_any_address() -> None:
+    index = socket.if_nametoindex("lo")
+    for zone in ("lo", str(index)):
+        where = HostPort(f"::1%{zone}", 5)
+        expected = [(socket.AF_INET6, ("::1", 5, 0, index))]
+        assert local_addresses(where, ipv6=True) == expected
+        assert remote_addresses(where, ipv6=True) == expected
+    with pytest.raises(OSError, match="no such interface") as caught:
+        local_addresses(HostPort("::1%nosuch0", 5), ipv6=True)
+    assert caught.value.errno == errno.ENODEV
 
 
 @pytest.mark.parametrize(

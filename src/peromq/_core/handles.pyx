@@ -5,7 +5,7 @@ from cpython.buffer cimport PyBUF_CONTIG, PyBuffer_Release, PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF, PyObject
-from libc.errno cimport EAGAIN, EINTR
+from libc.errno cimport EAGAIN, EINTR, ENOTSOCK
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -23,7 +23,7 @@ from peromq._core.handles_parts cimport Part, Whom, part_end, part_of, put_for, 
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
-from peromq._core.types cimport OK, WOULD_BLOCK, Sock
+from peromq._core.types cimport OK, S_CLOSED, WOULD_BLOCK, Sock
 from peromq._core.wait cimport read_leased, wait_any, wait_readable
 
 
@@ -294,7 +294,10 @@ cdef object send_part(SocketCore self, object data, int flags, bint copy, bint t
     """Send one frame; the tracker, if there is one. A Frame knows to whom it goes, unless the arguments say so."""
     cdef Part part
     cdef Whom whom
-    cdef bytes _kept = whom_of(&whom, data, routing_id, group)
+    cdef bytes _kept
+    if self.s == NULL or sock_state(self.s) & S_CLOSED:         # before anything is said about the data
+        raise make_error(ENOTSOCK)
+    _kept = whom_of(&whom, data, routing_id, group)
     cdef object tracker = part_of(self, &part, data, copy, track)
     try:
         push(self, &part, 1, flags, &whom)

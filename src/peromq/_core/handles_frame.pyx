@@ -251,8 +251,10 @@ cdef class Frame:
             return int(self.more)
         if option == 3:                                         # SHARED
             return int(self.guard is not None or (self.chunk != NULL and self.chunk.refs.load(memory_order_relaxed) > 1))
-        if option == 2:                                         # SRCFD: libzmq deprecates it, -1 is its "unknown"
-            return -1
+        if option == 2:                                         # SRCFD
+            return int(self.get("__fd"))
+        if not isinstance(option, int):
+            raise TypeError(f"expected str, got: {option!r}")
         raise make_error(22)
 
     def set(self, option, value):

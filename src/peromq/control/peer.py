@@ -261,6 +261,7 @@ class Peer:
             self.finish()
             return
         properties = peer.properties | {"Peer-Address": self._address}
+        descriptor = {"__fd": str(connection.fileno())}  # SRCFD, by libzmq's name for it
         try:
             status = core.attach(
                 self.token,
@@ -270,7 +271,7 @@ class Peer:
                 peer_type=peer.socket_type,
                 minor=peer.minor,
                 bound=self.dies_with_connection,
-                properties=properties,
+                properties=properties | descriptor,
                 thread=self.settings.thread_for(self.token),
                 codec=codec,
             )

@@ -12,7 +12,7 @@ import socket
 import stat
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from .. import unpatched
 from ..constants import IPC_PATH_MAX_LEN
@@ -66,7 +66,7 @@ class IpcTransport:
         if not (pids or uids or gids):
             return True
         pid, uid, gid = peer_credentials(connection)
-        return pid in pids or uid in uids or gid in gids
+        return pid in pids or uid in uids or gid in gids or _is_member(uid, gids)
 
     def tune(self, connection: socket.socket, options: StreamOptions) -> None:
         """Nothing: all options of ipc are the listener's."""
@@ -77,6 +77,26 @@ def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, gid = _UCRED.unpack(raw)
     return pid, uid, gid
+
+
+def _is_member(uid: int, gids: Collection[int]) -> bool:
+    """Whether the user is listed as a member of one of the groups (libzmq counts these, too)."""
+    if not gids:
+        return False
+    import grp  # not above: few filter by group
+    import pwd
+
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return False
+    for gid in gids:
+        try:
+            if name in grp.getgrgid(gid).gr_mem:
+                return True
+        except KeyError:
+            pass  # no such group
+    return False
 
 
 def _listen(address: str, options: StreamOptions, endpoint: str) -> socket.socket:

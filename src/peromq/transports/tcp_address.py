@@ -105,6 +105,10 @@ def _interface_ipv6(name: str) -> list[str]:
 
 def _lookup(host: str, port: int, ipv6: bool, flags: int) -> list[tuple[int, SocketAddress]]:
     family = socket.AF_UNSPEC if ipv6 else socket.AF_INET
+    address, separator, zone = host.partition("%")
+    if separator and flags & socket.AI_NUMERICHOST:
+        # getaddrinfo takes the names of interfaces for link-local addresses only
+        return [(socket.AF_INET6, (address, port, 0, _zone_index(zone)))] if ipv6 else []
     try:
         found = unpatched.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags)
     except socket.gaierror as failure:
@@ -112,6 +116,13 @@ def _lookup(host: str, port: int, ipv6: bool, flags: int) -> list[tuple[int, Soc
     except UnicodeError as failure:  # no IDNA form
         raise OSError(errno.ENODEV, f"{host}: {failure}") from None
     return [(entry[0], entry[4]) for entry in found]
+
+
+def _zone_index(zone: str) -> int:
+    try:
+        return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    except OSError:
+        raise OSError(errno.ENODEV, f"{zone}: no such interface") from None
 
 
 def _parse(
@@ -131,23 +142,24 @@ def _parse(
 
 
 def _local_host(text: str) -> str | None:
-    if text == "*":
-        return text
-    return _unbracketed(text) or (text if _LOCAL_NAME.fullmatch(text) else None)
+    return "*" if text in ("*", "[*]") else _host(text, _LOCAL_NAME)
 
 
 def _remote_host(text: str) -> str | None:
-    return _unbracketed(text) or (text if _HOST_NAME.fullmatch(text) else None)
+    return _host(text, _HOST_NAME)
 
 
-def _unbracketed(text: str) -> str | None:
-    """The literal in `[IPv6]`, or a bare literal; None for anything else."""
-    bracketed = text.startswith("[") and text.endswith("]")
-    host = text[1:-1] if bracketed else text
+def _host(text: str, names: re.Pattern[str]) -> str | None:
+    """A literal or a name, with or without brackets; None for anything else.
+
+    An IPv4 address in IPv6 form is that IPv4 address.
+    """
+    host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     literal = _literal(host)
-    if literal is None or (bracketed and literal.version == 4):
-        return None
-    return host
+    if literal is None:
+        return host if names.fullmatch(host) else None
+    mapped = literal.ipv4_mapped if isinstance(literal, ipaddress.IPv6Address) else None
+    return host if mapped is None else str(mapped)
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
