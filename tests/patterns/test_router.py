@@ -361,3 +361,27 @@ def test_disconnect_msg_comes_from_the_one_who_left(
     assert router.recv_multipart() == [b"guest", b"hello"]
     dealer.close()
     assert router.recv_multipart() == [b"guest", b"gone"]
+
+
+@differs_from_libzmq
+def test_the_state_of_one_peer(sock: Any, endpoints: Any) -> None:
+    """zmq_socket_get_peer_state, which pyzmq does not have."""
+    router = sock("ROUTER", sndhwm=2, bind=endpoints.any("inproc"))
+    dealer = sock("DEALER", routing_id=b"peer", rcvhwm=2, connect=last_endpoint(router))
+    assert router.peer_state(b"peer") == zmq.POLLOUT
+    for _ in range(4):
+        router.send_multipart([b"peer", b"x"])
+    assert router.peer_state(b"peer") == 0
+    drain(dealer)
+    assert router.peer_state(b"peer") == zmq.POLLOUT
+    dealer.close()
+    for unknown in (b"peer", b"nobody", b""):
+        with raises_errno(zmq.EHOSTUNREACH):
+            router.peer_state(unknown)
+    with raises_errno(zmq.ENOTSUP):
+        sock("DEALER").peer_state(b"peer")
+    with pytest.raises(TypeError):
+        router.peer_state("peer")
+    router.close()
+    with raises_errno(zmq.ENOTSOCK):
+        router.peer_state(b"peer")

@@ -107,6 +107,19 @@ def test_use_fd_adopts_a_listener(address: str, options: Options) -> None:
     given.close()
 
 
+def test_use_fd_adopts_a_listener_once(address: str, options: Options) -> None:
+    """The option stays set for later binds; two owners would close it twice."""
+    transport, place = split_endpoint(address)
+    given = transport.listen(place, options)
+    options.use_fd = os.dup(given.sock.fileno())
+    adopted = transport.listen(place, options)
+    with pytest.raises(ZMQError, match="in use already") as caught:
+        transport.listen(place, options)
+    assert caught.value.errno == errno.EADDRINUSE
+    adopted.close()
+    given.close()
+
+
 @pytest.mark.parametrize("make", [os.eventfd, lambda _: socket.socket().detach()])
 def test_use_fd_refuses_what_does_not_listen(
     address: str, options: Options, make: Callable[[int], int]

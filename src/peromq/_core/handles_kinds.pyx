@@ -10,9 +10,10 @@ from peromq._core.handles_base cimport CoreHandle, enter, leave, settle
 from peromq._core.handles_frame cimport make_error
 from peromq._core.numbered cimport number_find
 from peromq._core.patterns cimport ENOTSUP
+from peromq._core.router cimport router_room
 from peromq._core.sock cimport pipe_new_wire, sock_add_pipe, sock_attach, sock_drop_pipe, sock_find, sock_has_peer, sock_process
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
-from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, Pipe, Sock
+from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, T_ROUTER, WOULD_BLOCK, Pipe, Sock
 from peromq._core.udp cimport AF_INET6, Datagrams, parse_address, udp_free, udp_new
 
 
@@ -81,6 +82,23 @@ cdef class KindHandle(CoreHandle):
         lost = self.s.udp_lost.load(memory_order_relaxed)
         leave(self)
         return taken, bad, sent, lost
+
+    def peer_state(self, bytes routing_id not None):
+        """ROUTER: POLLOUT if there is room for a message to the peer of this routing id, else 0 (zmq_socket_get_peer_state).
+
+        ZMQError: EHOSTUNREACH if there is none, ENOTSUP on other sockets.
+        """
+        cdef int rc = ENOTSUP
+        enter(self)
+        sock_process(self.s)
+        if self.s.type == T_ROUTER:
+            rc = router_room(self.s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
+        leave(self)
+        if rc == OK:
+            return 2
+        if rc == WOULD_BLOCK:
+            return 0
+        raise make_error(rc)
 
     def number_of_token(self, int64_t token):
         """SERVER, PEER: the routing id of a peer; 0 if there is none."""

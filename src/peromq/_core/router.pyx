@@ -76,6 +76,14 @@ cdef bint router_knows(Sock* s, const char* rid, size_t n) noexcept nogil:
     return find(s, rid, n) != NULL
 
 
+cdef int router_room(Sock* s, const char* rid, size_t n) noexcept nogil:
+    """Could a message be sent to this peer now? OK, WOULD_BLOCK or EHOSTUNREACH."""
+    cdef Pipe* p = find(s, rid, n)
+    if p == NULL or p.ended or p.closing:
+        return EHOSTUNREACH
+    return OK if pipe_writable(p) else WOULD_BLOCK
+
+
 cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     cdef Pipe* p
     if s.type == T_STREAM and (s.out_more or s.out_drop):

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 from .. import unpatched
 from .base import (
@@ -110,18 +111,25 @@ def finish_connect(sock: socket.socket) -> None:
         raise OSError(number, os.strerror(number))
 
 
+_adopted: WeakValueDictionary[int, socket.socket] = WeakValueDictionary()
+
+
 def adopt_listener(descriptor: int, families: Sequence[int], endpoint: str) -> socket.socket:
     """The listening socket of option USE_FD; from now on ours to close.
 
     Raises ZMQError: EBADF if that is no open socket, EINVAL if it does not listen or is of
-    another transport.
+    another transport, EADDRINUSE if it was adopted before.
     """
+    before = _adopted.get(descriptor)
+    if before is not None and before.fileno() == descriptor:
+        raise error(errno.EADDRINUSE, f"USE_FD {descriptor} is in use already", endpoint)
     try:
         sock = unpatched.new_socket(fileno=descriptor)
     except OSError as failure:
         raise from_oserror(failure, endpoint) from None
     if sock.family in families and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         sock.setblocking(False)
+        _adopted[descriptor] = sock
         return sock
     sock.detach()
     raise error(errno.EINVAL, f"USE_FD {descriptor} is no listening socket of this kind", endpoint)
