@@ -97,6 +97,9 @@ Cases = Callable[[Settings], Iterator[Case]]
 
 UNITS = {
     "msg/s": "messages a second",
+    "per s": "handshakes a second",
+    "cpu, server": "µs a handshake",
+    "cpu, client": "µs a handshake",
     "p50": "µs",
     "p99": "µs",
     "cpu, recv": "% of a core",

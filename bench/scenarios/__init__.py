@@ -11,6 +11,7 @@ from bench.scenarios import (
     pubsub,
     pushpull,
     reqrep,
+    secure,
 )
 
 SCENARIOS: dict[str, Cases] = {
@@ -24,4 +25,6 @@ SCENARIOS: dict[str, Cases] = {
     "iothreads": iothreads.cases,
     "idle": idle.cases,
     "memory": memory.cases,
+    "curve": secure.throughput_cases,
+    "handshakes": secure.handshake_cases,
 }

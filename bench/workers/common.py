@@ -7,6 +7,16 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+# As in zmq_curve(7): everybody knows them, they protect nothing.
+SERVER_KEYS = (
+    b"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+    b"JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6",
+)
+CLIENT_KEYS = (
+    b"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID",
+    b"D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs",
+)
+
 LONGEST_LIFE = 180
 """Seconds after which a worker dies by itself, whatever became of the harness."""
 
@@ -52,6 +62,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--loop", default="asyncio", choices=("asyncio", "uvloop"))
     parser.add_argument("--how", default="recv", choices=("recv", "poll"))
+    parser.add_argument("--curve", type=int, default=0, help="1 = who binds is a CURVE server")
     return parser.parse_args(arguments)
 
 
@@ -74,8 +85,20 @@ class Side:
             if not hasattr(self.zmq, "SPIN_US"):
                 skip("no SPIN_US option")
             sock.setsockopt(self.zmq.SPIN_US, self.options.spin)
+        if self.options.curve:
+            self._secure(sock, kind)
         self.sockets.append(sock)
         return sock
+
+    def _secure(self, sock: Any, kind: str) -> None:
+        """CURVE with well-known keys: those that bind here are the servers."""
+        if kind in ("PULL", "ROUTER"):
+            sock.setsockopt(self.zmq.CURVE_SERVER, 1)
+            sock.setsockopt(self.zmq.CURVE_SECRETKEY, SERVER_KEYS[1])
+        else:
+            sock.setsockopt(self.zmq.CURVE_SERVERKEY, SERVER_KEYS[0])
+            sock.setsockopt(self.zmq.CURVE_PUBLICKEY, CLIENT_KEYS[0])
+            sock.setsockopt(self.zmq.CURVE_SECRETKEY, CLIENT_KEYS[1])
 
     def attach(self, sock: Any, endpoint: str = "") -> str:
         """Bind or connect as the run says; the endpoint in full."""

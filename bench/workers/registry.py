@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bench.workers import (
     asyncio_sockets,
+    handshakes,
     idle,
     inproc,
     memory,
@@ -33,6 +34,8 @@ WORKERS: dict[str, Worker] = {
     "proxy": proxy.proxy,
     "idle": idle.idle,
     "hold": memory.hold,
+    "admit": handshakes.admit,
+    "knock": handshakes.knock,
 }
 RAW: dict[str, Worker] = {
     "pull": raw.pull,

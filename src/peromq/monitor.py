@@ -58,7 +58,7 @@ class MonitorFeed:
 
         details go into a third frame, as a JSON object, for those who want it (EVENT_DETAILS).
         """
-        if not event & self._events:
+        if not self._events or not event & self._events:
             return
         where = endpoint.encode(errors="surrogateescape")
         message = [_V1.pack(event & 0xFFFF, value & 0xFFFFFFFF), where]

@@ -207,6 +207,8 @@ class Options:
                 raise TypeError(f"expected bytes, got: {shown(number, value)} ({spec.name})")
             self._require(spec, writable=True)
             _check_length(spec, value)
+            if number in _CURVE_KEYS:
+                return _curve_key(spec, value)
             if number in _TEXT_CHECKS:
                 _TEXT_CHECKS[number](spec, value)
             if number == SocketOption.TCP_ACCEPT_FILTER and b":" in value and not self.ipv6:
@@ -247,13 +249,12 @@ class Options:
                 self.xpub_manual = int(bool(checked))
         if spec.kind == "flag":
             checked = int(bool(checked))
-        if number in _CURVE_KEYS and isinstance(checked, bytes):
-            checked = _curve_key(spec, checked)
         if spec.many:
             setattr(self, spec.attribute, (*getattr(self, spec.attribute), _kept(spec, checked)))
         elif number not in LIVE_OPTIONS:
             setattr(self, spec.attribute, _kept(spec, checked))
-        self._choose_mechanism(number, checked)
+        if number in _SECURITY:
+            self._choose_mechanism(number, checked)
         return checked
 
     def _clear(self, spec: OptionSpec) -> bytes:
@@ -377,6 +378,16 @@ def _check_network(spec: OptionSpec, value: bytes) -> None:
 _CURVE_KEYS = frozenset(
     {SocketOption.CURVE_PUBLICKEY, SocketOption.CURVE_SECRETKEY, SocketOption.CURVE_SERVERKEY}
 )
+_SECURITY = _CURVE_KEYS | {
+    SocketOption.PLAIN_SERVER,
+    SocketOption.PLAIN_USERNAME,
+    SocketOption.PLAIN_PASSWORD,
+    SocketOption.CURVE_SERVER,
+    SocketOption.GSSAPI_SERVER,
+    SocketOption.GSSAPI_PRINCIPAL,
+    SocketOption.GSSAPI_SERVICE_PRINCIPAL,
+}
+"""Whoever sets one of these chooses a mechanism."""
 
 
 def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
@@ -400,10 +411,6 @@ def _curve_text(key: bytes) -> bytes:
     return encode(key)
 
 
-def _check_curve_key(spec: OptionSpec, value: bytes) -> None:
-    _curve_key(spec, value)
-
-
 def _check_metadata(spec: OptionSpec, value: bytes) -> None:
     """`X-key:value`, both not empty, the key at most 255 octets."""
     key, _, text = value.partition(b":")
@@ -414,7 +421,4 @@ def _check_metadata(spec: OptionSpec, value: bytes) -> None:
 _TEXT_CHECKS: dict[int, Callable[[OptionSpec, bytes], None]] = {
     SocketOption.TCP_ACCEPT_FILTER: _check_network,
     SocketOption.METADATA: _check_metadata,
-    SocketOption.CURVE_PUBLICKEY: _check_curve_key,
-    SocketOption.CURVE_SECRETKEY: _check_curve_key,
-    SocketOption.CURVE_SERVERKEY: _check_curve_key,
 }

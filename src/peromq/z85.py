@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+
 Z85CHARS = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 """The digits of base 85, from 0 to 84."""
 
 Z85MAP = {character: value for value, character in enumerate(Z85CHARS)}
 """The value of each digit."""
+
+_NO_DIGIT = 255
+_DIGITS = bytes(Z85MAP.get(octet, _NO_DIGIT) for octet in range(256))
 
 
 def encode(rawbytes: bytes | bytearray | memoryview) -> bytes:
@@ -33,14 +38,14 @@ def decode(z85bytes: str | bytes | bytearray | memoryview) -> bytes:
         raise ValueError("string argument should contain only ASCII characters") from None
     if len(text) % 5:
         raise ValueError(f"Z85 length must be multiple of 5, not {len(text)}")
-    raw = bytearray()
-    for start in range(0, len(text), 5):
-        value = 0
-        for place, character in enumerate(text[start : start + 5], start):
-            if character not in Z85MAP:  # not shown: the text may be a secret key
-                raise ValueError(f"not a Z85 character at position {place}")
-            value = value * 85 + Z85MAP[character]
-        if value > 0xFFFFFFFF:
-            raise ValueError(f"not Z85, as it stands for no 4 octets at position {start}")
-        raw += value.to_bytes(4, "big")
-    return bytes(raw)
+    digits = text.translate(_DIGITS)
+    if digits and max(digits) == _NO_DIGIT:  # not shown: the text may be a secret key
+        raise ValueError(f"not a Z85 character at position {digits.index(_NO_DIGIT)}")
+    values = [
+        (((a * 85 + b) * 85 + c) * 85 + d) * 85 + e
+        for a, b, c, d, e in zip(*(digits[place::5] for place in range(5)), strict=True)
+    ]
+    if values and max(values) > 0xFFFFFFFF:
+        start = 5 * next(i for i, value in enumerate(values) if value > 0xFFFFFFFF)
+        raise ValueError(f"not Z85, as it stands for no 4 octets at position {start}")
+    return struct.pack(f">{len(values)}I", *values)

@@ -20,11 +20,22 @@ from typing import Any
 import pytest
 
 from tests.helpers import last_endpoint
+from tests.kerberos import realm, realm_if_wanted
 from tests.promises.strangers import Server
 from tests.sharedfixtures import ctx, endpoints, monitor, raw, raw_listener, sock, spawn
-from tests.zap.peers import MECHANISMS
+from tests.zap.peers import MECHANISMS, NEEDS_KDC, SECURED
 
-__all__ = ["ctx", "endpoints", "monitor", "raw", "raw_listener", "sock", "spawn"]
+__all__ = [
+    "ctx",
+    "endpoints",
+    "monitor",
+    "raw",
+    "raw_listener",
+    "realm",
+    "realm_if_wanted",
+    "sock",
+    "spawn",
+]
 
 
 @pytest.fixture
@@ -35,7 +46,7 @@ def guarded(sock: Any, monitor: Any) -> Iterator[Callable[..., Server]]:
     def make(mechanism: str, **options: Any) -> Server:
         if mechanism == "PLAIN":  # nobody gets in without a handler
             zap = sock("ROUTER", bind="inproc://zeromq.zap.01")
-        theirs, ours = MECHANISMS[mechanism]()
+        theirs, ours = SECURED[mechanism]()
         pull = sock("PULL", handshake_ivl=10_000, **(theirs | options))
         watch = monitor(pull)
         pull.bind("tcp://127.0.0.1:*")
@@ -52,7 +63,7 @@ def guarded(sock: Any, monitor: Any) -> Iterator[Callable[..., Server]]:
         server.goes_on()
 
 
-@pytest.fixture(params=list(MECHANISMS))
+@pytest.fixture(params=[*MECHANISMS, NEEDS_KDC])
 def mechanism(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

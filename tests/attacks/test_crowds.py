@@ -13,7 +13,7 @@ import pytest
 from tests.helpers import last_endpoint, wait_until, zmq
 from tests.promises.test_lifecycle import resident_kib
 from tests.raw_zmtp import COMMAND, LONG, greeting
-from tests.zap.peers import MECHANISMS
+from tests.zap.peers import SECURED
 
 CROWD = 400
 LARGE_CROWD = 5000
@@ -36,7 +36,7 @@ class Door:
     def __init__(self, sock: Any, mechanism: str, **options: Any) -> None:
         self.sock = sock
         self.zap = sock("ROUTER", bind="inproc://zeromq.zap.01") if mechanism == "PLAIN" else None
-        theirs, self.ours = MECHANISMS[mechanism]()
+        theirs, self.ours = SECURED[mechanism]()
         self.pull = sock("PULL", bind="tcp://127.0.0.1:*", backlog=4096, **(theirs | options))
         self.endpoint = last_endpoint(self.pull)
 

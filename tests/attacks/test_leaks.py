@@ -8,12 +8,16 @@ from __future__ import annotations
 import errno
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from peromq import z85
+from peromq.zmtp import CurveClient, Handshake
+from tests import kerberos
 from tests.helpers import Sockets, last_endpoint, new_context, zmq
 from tests.promises.test_lifecycle import resident_kib
 from tests.raw_zmtp import COMMAND, MORE, RawPeer, frame, greeting, ready
@@ -106,6 +110,41 @@ def put_off_by_zap(target: Target) -> None:
     peer.close()
 
 
+def a_bad_initiate(target: Target) -> None:
+    """Behind an honest HELLO, so that the server has keys, and a cookie is about."""
+    peer, handshake = welcomed(target)
+    initiate = bytearray(handshake.data_to_send())
+    initiate[-1] ^= 1
+    peer.send(bytes(initiate))
+    peer.expect_closed()
+    peer.close()
+
+
+def refused_with_curve(target: Target) -> None:
+    peer, handshake = welcomed(target)
+    peer.send(handshake.data_to_send())
+    target.answer()
+    assert peer.read(2 + 10).endswith(b"ERROR\x03400")
+    peer.close()
+
+
+def welcomed(target: Target) -> tuple[RawPeer, Handshake]:
+    """A CURVE client whose INITIATE comes next."""
+    keys = {name: z85.decode(key) for name, key in CURVE_CLIENT.items()}
+    mechanism = CurveClient(
+        server_key=keys["curve_serverkey"],
+        public_key=keys["curve_publickey"],
+        secret_key=keys["curve_secretkey"],
+        transient_secret=os.urandom(32),
+        vouch_nonce=os.urandom(16),
+    )
+    peer, handshake = target.stranger(), Handshake(socket_type="PUSH", mechanism=mechanism)
+    for answer in (64, 170):
+        peer.send(handshake.data_to_send())
+        handshake.receive_data(peer.read(answer))
+    return peer, handshake
+
+
 NULL: dict[str, Any] = {}
 PLAIN = {"plain_server": 1}
 NO_ZAP = octets(plain_hello())
@@ -127,9 +166,14 @@ REFUSED: dict[str, tuple[str, dict[str, Any], bytes, Callable[[Target], None]]] 
     "messages to a PUB": ("PUB", NULL, b"", messages_to_a_pub),
 }
 if "CURVE" in MECHANISMS:
-    CURVE = MECHANISMS["CURVE"]()[0]
+    CURVE, CURVE_CLIENT = MECHANISMS["CURVE"]()
     bad_hello = greeting(mechanism=b"CURVE") + frame(b"\x05HELLO\1\0" + bytes(192), COMMAND)
     REFUSED["a bad CURVE HELLO"] = ("PULL", CURVE, b"", octets(bad_hello))
+    REFUSED["a bad CURVE INITIATE"] = ("PULL", CURVE, b"", a_bad_initiate)
+    REFUSED["CURVE, zap 400"] = ("PULL", CURVE, b"400", refused_with_curve)
+bad_token = greeting(mechanism=b"GSSAPI") + frame(b"\x08INITIATE\0\0\0\4none", COMMAND)
+REFUSED["a bad GSSAPI token"] = ("PULL", kerberos.SERVER, b"", octets(bad_token))
+CASES = [pytest.param(what, marks=kerberos.MARKS if "GSSAPI" in what else ()) for what in REFUSED]
 
 
 def grown(sock: Sockets, what: str, count: int) -> int:
@@ -148,14 +192,14 @@ def grown(sock: Sockets, what: str, count: int) -> int:
     return resident_kib() - before
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", CASES)
 def test_over_and_over(sock: Any, what: str) -> None:
     assert grown(sock, what, COUNT) < LIMIT_KIB
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", CASES)
 def test_many_times(sock: Any, what: str) -> None:
     assert grown(sock, what, SLOW_COUNT) < LIMIT_KIB
 
@@ -165,7 +209,7 @@ def main(words: list[str]) -> None:
     logging.disable()
     worst = 0
     for what in words or REFUSED:
-        with new_context() as context:
+        with kerberos.realm_for(what), new_context() as context:
             kib = grown(Sockets(context), what, FULL_COUNT)
         worst = max(worst, kib)
         print(f"{what:24} {kib:6} KiB after {FULL_COUNT}", flush=True)

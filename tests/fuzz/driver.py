@@ -5,14 +5,15 @@ Every target's input is two octets of set-up, then what the peer sends.
 
 import argparse
 import importlib
-import importlib.util
 import os
 import random
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 SEED = 37
 
@@ -22,6 +23,7 @@ Target = Callable[[bytes], None]
 def main(target: Target, corpus: list[bytes], *, growth: int | None = None) -> None:
     """Fuzz for about as many seconds as the command line says: `[--seconds] N`, 10 without.
 
+    `--atheris` has Google's atheris choose the inputs, by the lines of Python that they reach.
     growth: octets that the process may grow by; a leak of one input each exceeds it many times.
     """
     before = memory()
@@ -29,14 +31,11 @@ def main(target: Target, corpus: list[bytes], *, growth: int | None = None) -> N
     parser.add_argument("at_most", nargs="?", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--atheris", action="store_true", help="guided by coverage")
     chosen = parser.parse_args()
     seconds = chosen.at_most if chosen.seconds is None else chosen.seconds
-    if importlib.util.find_spec("atheris"):
-        atheris = importlib.import_module("atheris")
-        atheris.instrument_all()
-        atheris.Setup([sys.argv[0], f"-max_total_time={int(seconds)}"], target)
-        atheris.Fuzz()
-        return
+    if chosen.atheris:
+        sys.exit(_guided(target, corpus, int(seconds), chosen.seed))
     executions = 0
     deadline = time.monotonic() + seconds
     for data in mutations(corpus, chosen.seed):
@@ -49,6 +48,23 @@ def main(target: Target, corpus: list[bytes], *, growth: int | None = None) -> N
     if growth is not None and "libasan" not in os.environ.get("LD_PRELOAD", ""):
         grown = memory() - before
         assert grown < growth, f"the process grew by {grown >> 20} MiB"
+
+
+def _guided(target: Target, corpus: list[bytes], seconds: int, seed: int) -> int:
+    """atheris, which ends the process when it is done: it gets one of its own."""
+    atheris = importlib.import_module("atheris")
+    with tempfile.TemporaryDirectory() as directory:
+        for number, data in enumerate(corpus):
+            (Path(directory) / f"{number:05}").write_bytes(data)
+        child = os.fork()
+        if child == 0:
+            atheris.instrument_all()
+            limits = [f"-max_total_time={seconds}", f"-seed={seed}", "-print_final_stats=1"]
+            limits += [f"-max_len={2 * max(map(len, corpus))}", "-timeout=20", "-rss_limit_mb=1024"]
+            atheris.Setup([sys.argv[0], *limits, directory], lambda data: report(target, data))
+            atheris.Fuzz()
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def memory() -> int:

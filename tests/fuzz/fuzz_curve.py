@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.fuzz_curve --seconds 60
 
-runs under atheris where that is installed, else damages sealed commands, always in the same order.
+damages sealed commands, in the same order for the same --seed; --atheris has it guided by coverage.
 `fuzz_one` is the target; its input is two octets of set-up, then what the peer sends, whose keys
 are KEY. The judge opens the same commands with PyNaCl's boxes.
 """

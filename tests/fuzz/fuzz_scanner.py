@@ -2,8 +2,8 @@
 
     python -m tests.fuzz.fuzz_scanner --seconds 60
 
-runs under atheris where that is installed, else mutates captured and large frames, always in the
-same order. `fuzz_one` is the target; its input is two octets of set-up, then what the peer sends.
+damages captured and large frames, in the same order for the same --seed; --atheris has it guided
+by coverage. `fuzz_one` is the target; its input is two octets of set-up, then what the peer sends.
 """
 
 from tests._core.wire import PROTOCOL_ERROR, UNLIMITED, XPUB, Seen, Wire, expected, pattern

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests import kerberos
 from tests.helpers import Sockets, last_endpoint, raises_errno, readable, terminate, zmq
 from tests.interop import libzmq_ctypes
 from tests.interop.test_socket_pairs import one_way
+from tests.kerberos import realm
 
-pytest.importorskip("gssapi")
-k5test = pytest.importorskip("k5test")
+pytestmark = kerberos.MARKS
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.no_sanitizer,
-    pytest.mark.skipif(
-        not (shutil.which("krb5kdc") or os.path.exists("/usr/sbin/krb5kdc")),
-        reason="there is no KDC (Debian: krb5-kdc krb5-admin-server krb5-user)",
-    ),
-]
+__all__ = ["realm"]
 
-SERVICE = "host@localhost"
-SERVER = {"gssapi_server": 1, "gssapi_principal": SERVICE.encode()}
-CLIENT = {"gssapi_service_principal": SERVICE.encode()}
+SERVICE, SERVER, CLIENT = kerberos.SERVICE, kerberos.SERVER, kerberos.CLIENT
 CLEAR = {"gssapi_plaintext": 1}
 # libzmq 4.3.4 cannot even talk to itself with GSSAPI_PRINCIPAL: the name it imports ends in a NUL.
 LIBZMQ_SERVER = {"gssapi_server": 1}
-
-
-@pytest.fixture(scope="module")
-def realm() -> Iterator[Any]:
-    """A KDC with host/localhost and a user, who has a ticket; the process belongs to it."""
-    made = k5test.K5Realm(start_kadmind=False)
-    before = dict(os.environ)
-    os.environ.update(made.env)
-    yield made
-    for name in made.env:
-        os.environ.pop(name)
-        if name in before:
-            os.environ[name] = before[name]
-    made.stop()
 
 
 @pytest.fixture

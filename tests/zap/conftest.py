@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.helpers import Monitor, Sock, Sockets, last_endpoint
+from tests.kerberos import realm, realm_if_wanted
 from tests.sharedfixtures import ctx, endpoints, monitor, raw, sock
 from tests.zap.handler import DOMAIN, Handler
-from tests.zap.peers import MECHANISMS
+from tests.zap.peers import MECHANISMS, NEEDS_KDC, SECURED
 
-__all__ = ["ctx", "endpoints", "monitor", "raw", "sock"]
+__all__ = ["ctx", "endpoints", "monitor", "raw", "realm", "realm_if_wanted", "sock"]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ class Pair:
     client: Callable[..., Sock]
 
 
-@pytest.fixture(params=list(MECHANISMS))
+@pytest.fixture(params=[*MECHANISMS, NEEDS_KDC])
 def mechanism(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -41,7 +42,7 @@ def pair(sock: Sockets, monitor: Any, mechanism: str) -> Callable[..., Pair]:
     """`pair(…options of the server)`: bound over tcp, with a ZAP domain."""
 
     def make(**options: Any) -> Pair:
-        theirs, ours = MECHANISMS[mechanism]()
+        theirs, ours = SECURED[mechanism]()
         server = sock("PULL", **({"zap_domain": DOMAIN, "handshake_ivl": 5000} | theirs | options))
         watch = monitor(server)
         server.bind("tcp://127.0.0.1:*")

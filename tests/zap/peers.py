@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tests import kerberos
 from tests.helpers import zmq
 
 Options = dict[str, Any]
@@ -29,8 +32,15 @@ def curve() -> tuple[Options, Options]:
     }
 
 
+def gssapi() -> tuple[Options, Options]:
+    return dict(kerberos.SERVER), dict(kerberos.CLIENT)
+
+
 MECHANISMS: dict[str, Callable[[], tuple[Options, Options]]] = {
     "NULL": null,
     "PLAIN": plain,
     "CURVE": curve,
 }
+SECURED = MECHANISMS | {"GSSAPI": gssapi}
+NEEDS_KDC = pytest.param("GSSAPI", marks=kerberos.MARKS)
+"""To be parametrized with; conftest.py has `realm_if_wanted`."""

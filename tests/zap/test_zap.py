@@ -34,11 +34,13 @@ def test_the_question_and_what_a_yes_brings(pair: Any, handler: Any, kind: str) 
     version, request_id, domain, address, identity, mechanism, *credentials = zap.next()
     assert (version, request_id, domain) == (b"1.0", b"1", DOMAIN)
     assert (address, identity, mechanism) == (b"127.0.0.1", b"SRV", made.mechanism.encode())
-    assert len(credentials) == {"NULL": 0, "PLAIN": 2, "CURVE": 1}[made.mechanism]
+    assert len(credentials) == {"NULL": 0, "PLAIN": 2, "CURVE": 1, "GSSAPI": 1}[made.mechanism]
     if made.mechanism == "PLAIN":
         assert credentials == [b"admin", b"sesame"]
     if made.mechanism == "CURVE":
         assert len(credentials[0]) == 32
+    if made.mechanism == "GSSAPI":
+        assert credentials[0].startswith(b"user@")
     zap.answer(user="somebody é".encode(), metadata=prop(b"Rank", b"major") + prop(b"X-a", b""))
 
     made.watch.wait(zmq.EVENT_HANDSHAKE_SUCCEEDED)

@@ -1,7 +1,8 @@
 import pytest
 
-from peromq.zmtp import Handshake, NullMechanism, ProtocolError, ProtocolErrorCode
+from peromq.zmtp import Handshake, NullMechanism, PlainClient, ProtocolError, ProtocolErrorCode
 from peromq.zmtp.framing import MAX_COMMAND_SIZE
+from peromq.zmtp.greeting import build_greeting
 from tests.oracle import zmtp as oracle
 from tests.zmtp import golden
 from tests.zmtp.connection_pair import ConnectionPair, null_handshake
@@ -59,6 +60,17 @@ def test_send_schedule() -> None:
         64: READY["REP"],
     }
     assert handshake.done
+
+
+def test_with_security_the_greeting_goes_out_whole() -> None:
+    """Who must not be older than ZMTP 3 need not be waited for; he may take his time himself."""
+    ours = Handshake(socket_type="DEALER", mechanism=PlainClient(b"me", b"secret"))
+    assert ours.data_to_send() == build_greeting("PLAIN", 0)
+    for octet in build_greeting("PLAIN", 0)[:-1]:
+        ours.receive_data(bytes((octet,)))
+        assert ours.data_to_send() == b""
+    ours.receive_data(b"\0")
+    assert ours.data_to_send() == b"\4\x10\5HELLO\2me\6secret"
 
 
 def test_first_value_of_a_repeated_name_is_sent() -> None:

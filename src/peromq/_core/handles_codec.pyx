@@ -1,15 +1,13 @@
 # Codecs as the control plane makes them, out of plain values; `attach` takes the inside.
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from posix.dlfcn cimport RTLD_NOW, dlclose, dlerror, dlopen, dlsym
 
-from peromq._core.codec_curve cimport Sodium, curve_new, sodium_table
+from peromq._core.codec_curve cimport curve_new
 from peromq._core.codec_old cimport old_new
 from peromq._core.codec_raw cimport raw_new
 from peromq._core.codec_ws cimport web_new
 from peromq._core.coded_out cimport codec_free
-
-cdef bint loaded = False
+from peromq._core.handles_sodium cimport load_sodium
 
 
 cdef class Codec:
@@ -77,42 +75,3 @@ cdef class WebSocketCodec(Codec):
             raise MemoryError
         if curve is not None:
             curve.k = NULL
-
-
-cdef void* find(void* library, bytes name) except NULL:
-    cdef void* address = dlsym(library, PyBytes_AS_STRING(name))
-    if address == NULL:
-        raise ImportError(f"PyNaCl's libsodium has no {name.decode()}: CURVE needs PyNaCl as its wheels ship it")
-    return address
-
-
-cdef int load_sodium() except -1:
-    """Find libsodium where PyNaCl has it: built into its extension module, or a library that this one needs."""
-    global loaded
-    cdef Sodium* s = sodium_table()
-    cdef void* library
-    if loaded:
-        return 0                        # and nothing is written any more: connections read it
-    from nacl import _sodium
-    from nacl.bindings import sodium_init
-    sodium_init()                       # picks the code for this processor
-    library = dlopen(_sodium.__file__.encode(), RTLD_NOW)
-    if library == NULL:
-        raise ImportError((<bytes>dlerror()).decode())
-    s.stream = <int (*)(uint8_t*, unsigned long long, const uint8_t*, const uint8_t*) noexcept nogil>find(
-        library, b"crypto_stream_salsa20")
-    s.stream_xor_ic = <int (*)(uint8_t*, const uint8_t*, unsigned long long, const uint8_t*, uint64_t,
-                               const uint8_t*) noexcept nogil>find(library, b"crypto_stream_salsa20_xor_ic")
-    s.auth = <int (*)(uint8_t*, const uint8_t*, unsigned long long, const uint8_t*) noexcept nogil>find(
-        library, b"crypto_onetimeauth_poly1305")
-    s.auth_init = <int (*)(void*, const uint8_t*) noexcept nogil>find(library, b"crypto_onetimeauth_poly1305_init")
-    s.auth_update = <int (*)(void*, const uint8_t*, unsigned long long) noexcept nogil>find(
-        library, b"crypto_onetimeauth_poly1305_update")
-    s.auth_final = <int (*)(void*, uint8_t*) noexcept nogil>find(library, b"crypto_onetimeauth_poly1305_final")
-    s.verify_16 = <int (*)(const uint8_t*, const uint8_t*) noexcept nogil>find(library, b"crypto_verify_16")
-    s.hsalsa20 = <int (*)(uint8_t*, const uint8_t*, const uint8_t*, const uint8_t*) noexcept nogil>find(
-        library, b"crypto_core_hsalsa20")
-    s.memzero = <void (*)(void*, size_t) noexcept nogil>find(library, b"sodium_memzero")
-    dlclose(library)                    # the module itself keeps it
-    loaded = True
-    return 0

@@ -14,11 +14,12 @@ from peromq._core.types cimport DIRTY_LOOK, WaitLink
 from peromq._core.udp cimport Datagrams, udp_free
 
 
-cdef void wake_waiters(Sock* s) noexcept nogil:
+cdef void wake_waiters(Sock* s, bint readers=True) noexcept nogil:
     cdef WaitLink* w = s.waiters
     s.wakes.fetch_add(1, memory_order_seq_cst)
     while w != NULL:
-        signal_fd(w.waiter.efd)
+        if readers or not w.reads:
+            signal_fd(w.waiter.efd)
         w = w.next
     if s.notify_fd >= 0:
         signal_fd(s.notify_fd)
@@ -47,6 +48,13 @@ cdef void wake_sock(Sock* s) noexcept nogil:
     """The socket's state changed (closed, terminated, new pipe): blocked callers look again."""
     pthread_mutex_lock(&s.ev_lock)
     wake_waiters(s)
+    pthread_mutex_unlock(&s.ev_lock)
+
+
+cdef void wake_for_peer(Sock* s) noexcept nogil:
+    """A connection has come. Whoever polls its group will see what it brings."""
+    pthread_mutex_lock(&s.ev_lock)
+    wake_waiters(s, s.groups.size() > 1)
     pthread_mutex_unlock(&s.ev_lock)
 
 
@@ -94,9 +102,21 @@ cdef void io_wake(IoThread* io) noexcept nogil:
         signal_fd(io.wakefd)
 
 
+cdef void io_introduce(Conn* c) noexcept nogil:
+    """The I/O thread shall know of a new connection when it is awake the next time, which need not be for its sake."""
+    cdef IoThread* io = c.io
+    list_dirty(io, c, DIRTY_LOOK)
+    if c.hb_ivl > 0 or c.flush_then_close:
+        io_wake(io)
+
+
 cdef void io_mark_dirty(Conn* c, int bits) noexcept nogil:
     """Ask the connection's I/O thread to look at it: flush, resume reading, or tear down."""
-    cdef IoThread* io = c.io
+    list_dirty(c.io, c, bits)
+    io_wake(c.io)
+
+
+cdef void list_dirty(IoThread* io, Conn* c, int bits) noexcept nogil:
     pthread_mutex_lock(&io.lock)
     if not c.dirty:
         c.refs.fetch_add(1)
@@ -104,7 +124,6 @@ cdef void io_mark_dirty(Conn* c, int bits) noexcept nogil:
         io.dirty = c
     c.dirty |= bits
     pthread_mutex_unlock(&io.lock)
-    io_wake(io)
 
 
 cdef void conn_fail(Conn* c, int reason) noexcept nogil:

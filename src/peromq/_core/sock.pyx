@@ -13,7 +13,8 @@ from peromq._core.coded_out cimport codec_attach
 from peromq._core.conn cimport conn_new
 from peromq._core.flow cimport Flow, flow_credit, flow_front, flow_full, flow_new, flow_rollback
 from peromq._core.iothread cimport group_drop, group_for
-from peromq._core.notify cimport conn_unref, engine_post, io_mark_dirty, link_leave, link_post, pipe_unref, post_event, wake_sock
+from peromq._core.notify cimport (conn_unref, engine_post, io_introduce, io_mark_dirty, link_leave, link_post, pipe_unref, post_event,
+                                  wake_for_peer, wake_sock)
 from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
                                     pattern_joined, pattern_left)
 from peromq._core.pubsub cimport untarget
@@ -153,7 +154,9 @@ cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
         pattern_input(s, p)                 # what came before may have been announced to a pipe nobody knew yet
         if left:
             post_event(p, EV_GONE)          # it left before its peer came
-    wake_sock(s)
+        wake_sock(s)
+    elif p.conn == NULL and not p.bound:
+        wake_sock(s)                        # there is a queue to send into; else a connection follows, and wakes
     return 0
 
 
@@ -227,8 +230,8 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
     if conn_write(c, True) == 1:
         io_mark_dirty(c, DIRTY_OWN)
     else:
-        io_mark_dirty(c, DIRTY_LOOK)
-    wake_sock(s)
+        io_introduce(c)
+    wake_for_peer(s)
     return 0
 
 

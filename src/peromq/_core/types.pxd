@@ -73,6 +73,7 @@ cdef struct Waiter:           # one blocked caller; lives on its stack
 cdef struct WaitLink:         # ev: its place in one socket's list
     Waiter* waiter
     WaitLink* next
+    bint reads                # const while listed: it polls the socket's only group, and new connections with it
 
 cdef struct Engine:
     pthread_mutex_t lock

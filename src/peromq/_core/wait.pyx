@@ -151,6 +151,7 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
         lease_return(g)
         return errno
     link.waiter = &w
+    link.reads = 1
     if enlist(s, &link, seen):
         fds[0].fd = g.epfd
         fds[1].fd = w.efd
@@ -198,6 +199,7 @@ cdef int wait_any(Sock** socks, const uint64_t* seen, int n, pollfd* fds, int n_
     fds[0].events = POLLIN
     while enlisted < n:
         links[enlisted].waiter = &w
+        links[enlisted].reads = 0
         if not enlist(socks[enlisted], &links[enlisted], seen[enlisted]):
             break
         enlisted += 1

@@ -115,6 +115,9 @@ class Dialer(Peer):
     def _wait_for(self, connection: socket.socket) -> None:
         self._connecting = connection
         self.emit(Event.CONNECT_DELAYED, errno.EINPROGRESS)
+        if _stands(connection):
+            self._connect_ended()
+            return
         loop = self.hub.loop
         self._watch = loop.watch(connection.fileno(), WRITE, self._connect_ended, self)
         timeout = self.settings.options.connect_timeout
@@ -252,3 +255,12 @@ class Dialer(Peer):
         super().after_fork()
         if self._connecting is not None:
             self._connecting.close()
+
+
+def _stands(connection: socket.socket) -> bool:
+    """Is it there already? On one host the kernel makes it while it is asked to."""
+    try:
+        connection.getpeername()
+    except OSError:
+        return False
+    return True

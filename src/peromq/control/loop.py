@@ -126,7 +126,8 @@ class Loop:
             if self._closed:
                 return False
             self._posted.append((callback, owner))
-            os.eventfd_write(self._wake_fd, 1)
+            if not self.in_thread():  # which looks before it sleeps
+                os.eventfd_write(self._wake_fd, 1)
             return True
 
     def run(self, callback: Callback, timeout: float) -> None:

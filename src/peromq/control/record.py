@@ -59,7 +59,11 @@ class SocketRecord:
         """The socket; None if it was abandoned and its finalizer has not come by yet."""
         if self.closing is not None:
             return self.closing
-        return next((sock for known in self._handles if (sock := known()) is not None), None)
+        for known in self._handles:
+            sock = known()
+            if sock is not None:
+                return sock
+        return None
 
     def emit(
         self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
+from .._core import handles_sodium
 from .._core.handles_codec import CurveCodec
 from ..constants import Errno, SecurityMechanism
 from ..error import ZMQError
@@ -20,7 +21,6 @@ from ..zmtp import (
     PlainClient,
     PlainServer,
     ZapGate,
-    curve_public_key,
 )
 from .kerberos import GssapiOptions, client_contexts, server_contexts
 
@@ -87,32 +87,63 @@ def _curve_client(options: SecurityOptions) -> Callable[[], Mechanism]:
     for name in ("CURVE_SERVERKEY", "CURVE_PUBLICKEY", "CURVE_SECRETKEY"):
         if not getattr(options, name.lower()):
             raise _invalid(f"a CURVE client needs {name}")
-    if curve_public_key(options.curve_secretkey) != options.curve_publickey:
+    if not _belong_together(options.curve_publickey, options.curve_secretkey):
         raise _invalid("CURVE_PUBLICKEY is not the one that belongs to CURVE_SECRETKEY")
-    return lambda: CurveClient(
-        server_key=options.curve_serverkey,
-        public_key=options.curve_publickey,
-        secret_key=options.curve_secretkey,
-        transient_secret=os.urandom(32),
-        vouch_nonce=os.urandom(16),
-    )
+
+    def make() -> CurveClient:
+        random = os.urandom(48)
+        return CurveClient(
+            server_key=options.curve_serverkey,
+            public_key=options.curve_publickey,
+            secret_key=options.curve_secretkey,
+            transient_secret=random[:32],
+            vouch_nonce=random[32:],
+            sodium=handles_sodium,
+        )
+
+    return make
 
 
 def _curve_server(options: SecurityOptions) -> Callable[[], Mechanism]:
     if not options.curve_secretkey:
         raise _invalid("a CURVE server needs CURVE_SECRETKEY")
-    public_key = curve_public_key(options.curve_secretkey)
+    public_key = handles_sodium.public_key(options.curve_secretkey)
     # Without a domain RFC 27 has nobody asked; libzmq asks, unless told to hold to it.
     ask = bool(options.zap_domain) or not options.zap_enforce_domain
-    return lambda: CurveServer(
-        _gate(options, ask=ask),
-        public_key=public_key,
-        secret_key=options.curve_secretkey,
-        transient_secret=os.urandom(32),
-        cookie_key=os.urandom(32),
-        welcome_nonce=os.urandom(16),
-        cookie_nonce=os.urandom(16),
-    )
+
+    def make() -> CurveServer:
+        random = os.urandom(96)
+        return CurveServer(
+            _gate(options, ask=ask),
+            public_key=public_key,
+            secret_key=options.curve_secretkey,
+            transient_secret=random[:32],
+            cookie_key=random[32:64],
+            welcome_nonce=random[64:80],
+            cookie_nonce=random[80:],
+            sodium=handles_sodium,
+        )
+
+    return make
+
+
+_pairs: set[int] = set()
+_PAIRS_MAX = 256
+
+
+def _belong_together(public_key: bytes, secret_key: bytes) -> bool:
+    """Is it that secret key's public one? Who connects a thousand times is not kept waiting.
+
+    Of pairs that were found good their hash is kept: SipHash, under a secret of the process.
+    """
+    pair = hash((public_key, secret_key))
+    if pair not in _pairs:
+        if handles_sodium.public_key(secret_key) != public_key:
+            return False
+        if len(_pairs) >= _PAIRS_MAX:
+            _pairs.clear()
+        _pairs.add(pair)
+    return True
 
 
 def _gssapi_client(options: SecurityOptions) -> Callable[[], Mechanism]:

@@ -98,8 +98,11 @@ class Settings:
         if self.type is SocketType.DGRAM and not datagrams:
             raise ZMQError(Errno.ENOCOMPATPROTO)
         self._make_mechanism = mechanism_maker(self.options)
+        self._first: Handshake | None = None
         if not self.raw and not datagrams:
-            self.handshake()  # what it does not like is better said at once
+            first = self.handshake()  # what it does not like is better said at once
+            if self.options.mechanism != SecurityMechanism.GSSAPI:  # tickets grow old
+                self._first = first
 
     @property
     def raw(self) -> bool:
@@ -110,6 +113,9 @@ class Settings:
 
     def handshake(self, web: WebPlace | None = None, bound: bool = False) -> Handshake:
         """A handshake of this socket, not begun. web, bound: by WebSocket, and as which side."""
+        first, self._first = self._first, None
+        if first is not None and web is None:
+            return first
         arguments: dict[str, Any] = {
             "socket_type": self.type.name,
             "mechanism": self._make_mechanism(),

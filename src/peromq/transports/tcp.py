@@ -210,5 +210,7 @@ def _require_family(where: HostPort, options: StreamOptions, endpoint: str) -> N
 
 
 def _host(address: SocketAddress) -> str:
+    if len(address) == 2:  # IPv4: the text of the numbers already
+        return str(address[0])
     flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
     return socket.getnameinfo(address, flags)[0]

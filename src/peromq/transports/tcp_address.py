@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import ipaddress
 import re
 import socket
@@ -73,7 +74,10 @@ def remote_addresses(where: HostPort, ipv6: bool) -> list[tuple[int, SocketAddre
 
     Raises OSError if there is nothing now.
     """
-    flags = socket.AI_NUMERICHOST if where.literal else 0
+    literal = where.literal
+    if literal is not None and literal.version == 4:
+        return [(socket.AF_INET, (where.host, where.port))]  # there is nothing to look up
+    flags = 0 if literal is None else socket.AI_NUMERICHOST
     return _lookup(where.host, where.port, ipv6, flags)
 
 
@@ -162,6 +166,7 @@ def _host(text: str, names: re.Pattern[str]) -> str | None:
     return host if mapped is None else str(mapped)
 
 
+@functools.lru_cache(maxsize=64)
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)

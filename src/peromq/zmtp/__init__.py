@@ -12,7 +12,6 @@ from .handshake import Handshake, PeerInfo
 from .mechanisms import Mechanism
 from .mechanisms.curve import CurveClient, CurveServer
 from .mechanisms.curve_box import CurveTraffic
-from .mechanisms.curve_box import public_key as curve_public_key
 from .mechanisms.gssapi import GssapiClient, GssapiContext, GssapiServer
 from .mechanisms.gssapi_traffic import GssapiFailure, GssapiTraffic
 from .mechanisms.null import NullMechanism
@@ -47,7 +46,6 @@ __all__ = [
     "ZapReply",
     "ZapRequest",
     "ZwsHandshake",
-    "curve_public_key",
     "parse_zap_reply",
     "zws_subprotocols",
 ]

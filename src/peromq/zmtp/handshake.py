@@ -1,6 +1,7 @@
 """One side of a ZMTP handshake, from the first octet to the peer's READY.
 
-Send schedule, the same as libzmq's, so that 1.0 and 2.0 peers can still be told apart in time:
+Send schedule of an open socket, the same as libzmq's, so that 1.0 and 2.0 peers can still be told
+apart in time. One with security refuses those, and sends its greeting whole, which saves two waits:
     at once                        signature (10 octets)
     peer's signature is versioned  major version (1 octet)
     peer's revision means 3.x      rest of the greeting (53 octets)
@@ -34,6 +35,7 @@ from .greeting import (
     parse_minor,
 )
 from .mechanisms import Mechanism, TakeWork
+from .mechanisms.null import NullMechanism
 from .old import (
     GREETING_END,
     SOCKET_TYPES,
@@ -116,7 +118,9 @@ class Handshake:
         self._metadata = _own_metadata(socket_type, routing_id, metadata)
         self._limit = command_limit(max_msg_size)
         self._greeting = build_greeting(mechanism.name, len(routing_id))
-        self._outgoing = bytearray(self._greeting[:SIGNATURE_SIZE])
+        self._greeted = 0  # octets of it that were sent
+        self._outgoing = bytearray()
+        self._greet(SIGNATURE_SIZE if mechanism.name == NullMechanism.name else GREETING_SIZE)
         self._incoming = bytearray()
         self._minor = 0
         self._dialect = Dialect.ZMTP_3
@@ -242,6 +246,11 @@ class Handshake:
             self._incoming.clear()
             self._state = State.REFUSED
 
+    def _greet(self, end: int) -> None:
+        """Send the greeting up to there, unless it is sent."""
+        self._outgoing += self._greeting[self._greeted : end]
+        self._greeted = max(self._greeted, end)
+
     def _raise_if_failed(self) -> None:
         if self._state is State.FAILED:
             raise ProtocolError("the handshake has already failed")
@@ -275,7 +284,7 @@ class Handshake:
         if not versioned:
             self._meet_old(Dialect.ZMTP_1_0)
             return True
-        self._outgoing += self._greeting[SIGNATURE_SIZE:REVISION_END]
+        self._greet(REVISION_END)
         self._state = State.REVISION
         return True
 
@@ -287,7 +296,7 @@ class Handshake:
             self._meet_old(dialect)
             self._outgoing.append(SOCKET_TYPES.index(self._socket_type))
             return True
-        self._outgoing += self._greeting[REVISION_END:]
+        self._greet(GREETING_SIZE)
         self._state = State.GREETING
         return True
 

@@ -125,7 +125,7 @@ def test_server_makes_libzmqs_ready() -> None:
     key = sodium.crypto_box_beforenm(LISTENING["Cprime_public"], LISTENING["sprime_secret"])
     body = WIRE["curve_ready"][2:]
     nonce = curve_box.short_nonce(curve_box.READY_NONCE, 1)
-    assert body == b"\x05READY" + nonce[-8:] + curve_box.seal(metadata, nonce, key)
+    assert body == b"\x05READY" + nonce[-8:] + curve_box.PYNACL.seal(metadata, nonce, key)
 
 
 def test_client_sends_what_libzmq_understood() -> None:
@@ -153,7 +153,8 @@ def test_client_sends_what_libzmq_understood() -> None:
     body = WIRE["curves_server_message"][2:]
     nonce = curve_box.short_nonce(traffic.recv_prefix, body[8:16])
     assert (
-        curve_box.unseal(body[16:], nonce, traffic.key, "") == CALLING["server_message_plaintext"]
+        curve_box.PYNACL.unseal(body[16:], nonce, traffic.key)
+        == CALLING["server_message_plaintext"]
     )
 
 
@@ -163,7 +164,7 @@ def _open_initiate() -> bytes:
         CALLING["Sprime_public_from_welcome"], CALLING["cprime_secret"]
     )
     body = WIRE["curves_initiate"][9:]
-    return curve_box.unseal(body[113:], curve_box.INITIATE_NONCE + body[105:113], key, "")
+    return curve_box.PYNACL.unseal(body[113:], curve_box.INITIATE_NONCE + body[105:113], key)
 
 
 @pytest.mark.parametrize("status", [300, 400, 500])
@@ -255,7 +256,7 @@ def test_public_keys_of_low_order(key: bytes) -> None:
     """They would make a shared key that everybody knows."""
     if key != b"\xff" * 32:
         with pytest.raises(ProtocolError, match="public key") as caught:
-            curve_box.shared_key(key, SECRET[SERVER])
+            curve_box.shared_keys(curve_box.PYNACL, key, SECRET[SERVER])
         assert caught.value.code is ProtocolErrorCode.ZMTP_CRYPTOGRAPHIC
     handshake = server()
     hello = b"\x05HELLO\x01\0" + bytes(72) + key + bytes(8) + bytes(80)

@@ -1,6 +1,18 @@
+from typing import ClassVar
+
 import pytest
 
-from peromq.zmtp import Mechanism, NullMechanism, ProtocolError, ProtocolErrorCode
+from peromq.zmtp import (
+    Handshake,
+    Mechanism,
+    NullMechanism,
+    ProtocolError,
+    ProtocolErrorCode,
+    ZapGate,
+    ZapNeeded,
+)
+from tests.oracle import zmtp as oracle
+from tests.zmtp.middle import Middle, machine_settings, overhear
 
 
 def test_ready_is_sent_once_and_at_once() -> None:
@@ -51,3 +63,60 @@ def test_error_is_a_refusal() -> None:
     with pytest.raises(ProtocolError, match="400") as caught:
         null.receive_command(b"\x05ERROR\x03400")
     assert caught.value.auth_status == 400
+
+
+# -- a man in the middle, and a ZAP handler (RFC 27) that judges addresses
+
+
+def end(kind: str, *, ask: bool) -> Handshake:
+    mechanism: Mechanism = NullMechanism(ZapGate(ask=ask, required=ask))
+    return Handshake(socket_type=kind, mechanism=mechanism)
+
+
+FAKES = oracle.encode_metadata((b"Socket-Type", b"DEALER"), (b"User-Id", b"root"))
+
+
+class RefusedByZap(Middle):
+    """Nothing that is said makes up for the handler's no."""
+
+    heard: ClassVar = [
+        *overhear(end("DEALER", ask=False), end("ROUTER", ask=False)),
+        b"\x05READY" + FAKES,
+    ]
+    status: int | None = 400
+
+    def left(self) -> Handshake:
+        return end("DEALER", ask=False)
+
+    def right(self) -> Handshake:
+        return end("ROUTER", ask=True)
+
+    def judge(self, question: ZapNeeded) -> int | None:
+        assert question == ZapNeeded("NULL", [])
+        return self.status
+
+    def check(self) -> None:
+        assert not self.ends["right"].handshake.done
+
+
+class NobodyToAsk(RefusedByZap):
+    status = None
+
+
+class LetInByZap(RefusedByZap):
+    """Who is let in is who the handler says he is, whatever the metadata says."""
+
+    status = 200
+
+    def check(self) -> None:
+        right = self.ends["right"].handshake
+        if right.done:
+            assert right.peer.properties["User-Id"] == "alice"
+        if not self.touched:
+            assert not any(end.error for end in self.ends.values())
+
+
+TestRefusedByZap = RefusedByZap.TestCase
+TestNobodyToAsk = NobodyToAsk.TestCase
+TestLetInByZap = LetInByZap.TestCase
+TestRefusedByZap.settings = TestNobodyToAsk.settings = TestLetInByZap.settings = machine_settings

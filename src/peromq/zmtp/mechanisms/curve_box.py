@@ -1,13 +1,14 @@
 """The boxes of CURVE (RFC 26) on libsodium: X25519, XSalsa20 and Poly1305, the MAC in front.
 
-Keys are 32 octets each. A box that does not open is the peer's fault: ProtocolError. Comparisons
-take the same time whatever is compared.
+Keys are 32 octets each. A box that does not open is the peer's fault: ProtocolError. The cookie is
+a box as well: a key that is random makes crypto_secretbox of it.
 """
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, NamedTuple
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import ProtocolError, ProtocolErrorCode
 
@@ -54,71 +55,80 @@ def short_nonce(prefix: bytes, counter: int | bytes) -> bytes:
     return prefix + (counter.to_bytes(8, "big") if isinstance(counter, int) else counter)
 
 
-def public_key(secret: bytes) -> bytes:
-    """The public key of a secret one."""
-    key: bytes = sodium().crypto_scalarmult_base(secret)
-    return key
+class Sodium(Protocol):
+    """What is needed of libsodium. ValueError for a key that yields none, a box that does not open.
+
+    Keys have 32 octets, nonces 24; the MAC stands in front of a box's contents.
+    """
+
+    def public_key(self, secret: bytes, /) -> bytes:
+        """The public key of a secret one."""
+
+    def shared_keys(self, public: bytes, /, *secrets: bytes) -> list[bytes]:
+        """The keys of all boxes between `public` and each of the secret ones."""
+
+    def seal(self, plain: bytes, nonce: bytes, key: bytes, /) -> bytes:
+        """A box of 16 octets more than `plain`."""
+
+    def unseal(self, box: bytes, nonce: bytes, key: bytes, /) -> bytes:
+        """What is in the box."""
 
 
-def shared_key(public: bytes, secret: bytes) -> bytes:
-    """The key of all boxes between two parties. ProtocolError for a public key that yields none."""
+class PyNaCl:
+    """libsodium by PyNaCl's own functions. ImportError without it, at the first call."""
+
+    def public_key(self, secret: bytes, /) -> bytes:
+        key: bytes = _bindings().crypto_scalarmult_base(secret)
+        return key
+
+    def shared_keys(self, public: bytes, /, *secrets: bytes) -> list[bytes]:
+        with _value_errors():
+            return [_bindings().crypto_box_beforenm(public, secret) for secret in secrets]
+
+    def seal(self, plain: bytes, nonce: bytes, key: bytes, /) -> bytes:
+        box: bytes = _bindings().crypto_box_afternm(plain, nonce, key)
+        return box
+
+    def unseal(self, box: bytes, nonce: bytes, key: bytes, /) -> bytes:
+        with _value_errors():
+            plain: bytes = _bindings().crypto_box_open_afternm(box, nonce, key)
+        return plain
+
+
+PYNACL: Sodium = PyNaCl()
+
+
+def shared_keys(sodium: Sodium, public: bytes, *secrets: bytes) -> list[bytes]:
+    """ProtocolError for a public key that yields none."""
     try:
-        key: bytes = sodium().crypto_box_beforenm(public, secret)
-    except _crypto_error():
+        return sodium.shared_keys(public, *secrets)
+    except ValueError:
         raise _broken("a public key that is none") from None
-    return key
 
 
-def seal(plain: bytes, nonce: bytes, key: bytes) -> bytes:
-    """A box of 16 octets more than `plain`."""
-    box: bytes = sodium().crypto_box_afternm(plain, nonce, key)
-    return box
-
-
-def unseal(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
-    """What is in the box."""
+def unseal(sodium: Sodium, box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
+    """What is in the box, which came from the peer. ProtocolError if it does not open."""
     try:
-        plain: bytes = sodium().crypto_box_open_afternm(box, nonce, key)
-    except _crypto_error():
+        return sodium.unseal(box, nonce, key)
+    except ValueError:
         raise _broken(f"{what} that does not open") from None
-    return plain
 
 
-def seal_cookie(plain: bytes, nonce: bytes, key: bytes) -> bytes:
-    """A box that only we can open: nonce and contents."""
-    box: bytes = sodium().crypto_secretbox(plain, COOKIE_NONCE + nonce, key)
-    return nonce + box
-
-
-def unseal_cookie(cookie: bytes, key: bytes) -> bytes:
-    """The contents of a cookie of ours."""
-    nonce, box = cookie[:LONG_NONCE_SIZE], cookie[LONG_NONCE_SIZE:]
-    try:
-        plain: bytes = sodium().crypto_secretbox_open(box, COOKIE_NONCE + nonce, key)
-    except _crypto_error():
-        raise _broken("a cookie that is not ours") from None
-    return plain
-
-
-def same(left: bytes, right: bytes) -> bool:
-    """Equal? Both are of one length."""
-    return bool(sodium().sodium_memcmp(left, right))
-
-
-@functools.cache
-def sodium() -> ModuleType:
-    """libsodium, imported when it is wanted. ImportError without PyNaCl."""
-    import nacl.bindings as bindings
-
-    return bindings
-
-
-@functools.cache
-def _crypto_error() -> type[Exception]:
-    """What libsodium's failures are raised as."""
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    """PyNaCl's CryptoError as ValueError."""
     from nacl.exceptions import CryptoError
 
-    return CryptoError
+    try:
+        yield
+    except CryptoError as error:
+        raise ValueError(str(error)) from None
+
+
+def _bindings() -> ModuleType:
+    import nacl.bindings  # when it is wanted: it costs more than all of ours
+
+    return nacl.bindings
 
 
 def _broken(what: str) -> ProtocolError:

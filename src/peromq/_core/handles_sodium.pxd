@@ -1,0 +1,1 @@
+cdef int load_sodium() except -1

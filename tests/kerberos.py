@@ -1,0 +1,68 @@
+"""A realm with a KDC of its own, for whoever needs GSSAPI's real thing."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+SERVICE = "host@localhost"
+SERVER = {"gssapi_server": 1, "gssapi_principal": SERVICE.encode()}
+CLIENT = {"gssapi_service_principal": SERVICE.encode()}
+
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.no_sanitizer,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, ("gssapi", "k5test"))),
+        reason="gssapi or k5test is not installed",
+    ),
+    pytest.mark.skipif(
+        not (shutil.which("krb5kdc") or os.path.exists("/usr/sbin/krb5kdc")),
+        reason="there is no KDC (Debian: krb5-kdc krb5-admin-server krb5-user)",
+    ),
+]
+
+
+@contextlib.contextmanager
+def begun() -> Iterator[Any]:
+    """A KDC with host/localhost and a user, who has a ticket; the process belongs to it."""
+    import k5test
+
+    made = k5test.K5Realm(start_kadmind=False)
+    before = dict(os.environ)
+    os.environ.update(made.env)
+    yield made
+    for name in made.env:
+        os.environ.pop(name)
+        if name in before:
+            os.environ[name] = before[name]
+    made.stop()
+
+
+def realm_for(what: str) -> contextlib.AbstractContextManager[Any]:
+    """A realm if GSSAPI is mentioned."""
+    return begun() if "GSSAPI" in what else contextlib.nullcontext()
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[Any]:
+    """`begun`, for a module's tests."""
+    with begun() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def realm_if_wanted(request: pytest.FixtureRequest) -> None:
+    """For modules with tests that have GSSAPI among their parameters: begun before the first one.
+
+    To be imported by their conftest.py, with `realm`.
+    """
+    mine = [item for item in request.session.items if item.path == request.node.path]
+    if any("GSSAPI" in item.name for item in mine):
+        request.getfixturevalue("realm")
