@@ -13,7 +13,6 @@ ROW = re.compile(r"^\| (.+) \| (.+) \|$", re.MULTILINE)
 LISTS = {
     "patterns_checklist.md": ("tests/patterns", 90),
     "zmtp_checklist.md": ("tests/zmtp", 90),
-    "behaviour_checklist.md": ("tests", 90),
 }
 
 
