@@ -290,12 +290,12 @@ SECURED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("how", list(SECURED))
 def test_the_downgrade_guard(wired: Any, dialect: str, how: str) -> None:
     """Nothing could ask an old peer who he is: where somebody must, he is refused."""
-    kind = "ROUTER"
-    sock, wire = wired(kind, **SECURED[how])
+    sock, wire = wired("ROUTER", **SECURED[how])
     peer = OldPeer(wire, dialect, "PUSH", b"id")
     wire.send(peer.hello + peer.message(b"stranger"))
     said = wire.expect_closed()
-    assert said in (b"", signature(), signature() + b"\x03", peer.answer(kind)[:12])
+    assert said[:10] in (b"", signature())
+    assert len(said) <= 64  # no more than a greeting
     assert not readable(sock, 5)
 
 
