@@ -72,6 +72,7 @@ def test_both_ways(sock: Any, background: Any, kind: str) -> None:
         assert other.recv() == b"x"
 
 
+@pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq 4.3.5's proxy stops for good at such queues")
 def test_a_full_backend_holds_up_and_loses_nothing(sock: Any, background: Any) -> None:
     """The queues between fill up, then the source blocks; everything arrives, and in order."""
     frontend = background.socket("PULL", bind="inproc://front", rcvhwm=5)

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import TIMEOUT, last_endpoint, raises_errno, together, zmq
+from tests.helpers import AGAINST_LIBZMQ, TIMEOUT, last_endpoint, raises_errno, together, zmq
 
-pytestmark = pytest.mark.no_sanitizer
+pytestmark = [
+    pytest.mark.no_sanitizer,
+    pytest.mark.skipif(AGAINST_LIBZMQ, reason="pyzmq has no Context.shutdown"),
+]
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "send": lambda s: s.send(b"x"),
