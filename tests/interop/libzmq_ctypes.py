@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import struct
 import sys
 from collections.abc import Iterable
 from typing import Any
+
+import pytest
 
 EINTR, EAGAIN, ETERM = 4, 11, 156384765
 DONTWAIT, SNDMORE = 1, 2
@@ -68,6 +71,15 @@ def load(name: str = "libzmq.so.5") -> ctypes.CDLL | None:
     for function, (result, arguments) in prototypes.items():
         prototype = getattr(lib, function)
         prototype.restype, prototype.argtypes = result, arguments
+    return lib
+
+
+def load_drafts() -> ctypes.CDLL:
+    """A libzmq with ws and the draft types, or the test is skipped: distributions build none."""
+    path = os.environ.get("LIBZMQ_WITH_DRAFTS", "libzmq.so.5")
+    lib = load(path)
+    if lib is None or not (lib.zmq_has(b"draft") and lib.zmq_has(b"WS")):
+        pytest.skip(f"{path} has no drafts; LIBZMQ_WITH_DRAFTS may name a libzmq that has")
     return lib
 
 

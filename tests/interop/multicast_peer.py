@@ -11,7 +11,7 @@ import zlib
 
 RATE, RECOVERY_IVL, SNDHWM, RCVHWM, RCVTIMEO, LINGER = 8, 9, 23, 24, 27, 17
 MULTICAST_HOPS, MAXTPDU, SNDBUF, RCVBUF = 25, 84, 11, 12
-PUB, SUB, SUBSCRIBE = 1, 2, 6
+PUB, SUB, XPUB, XSUB, SUBSCRIBE = 1, 2, 9, 10, 6
 
 
 def message(number: int, size: int) -> list[bytes]:
@@ -44,10 +44,13 @@ def main() -> None:
     parser.add_argument("--patience", type=int, default=8000)
     parser.add_argument("--topic", default="")
     parser.add_argument("--bind", action="store_true")
+    parser.add_argument("--tpdu", type=int, default=1500)
+    parser.add_argument("--x", action="store_true", help="XPUB or XSUB")
     parser.add_argument("--last", type=int, default=-1, help="the number that ends it")
     chosen = parser.parse_args()
     publisher = chosen.role == "pub"
-    sock = make(chosen.kind, PUB if publisher else SUB)
+    kinds = (XPUB, XSUB) if chosen.x else (PUB, SUB)
+    sock = make(chosen.kind, kinds[0] if publisher else kinds[1])
     for option, value in (
         (RATE, chosen.rate),
         (RECOVERY_IVL, chosen.recovery),
@@ -55,9 +58,10 @@ def main() -> None:
         (RCVHWM, 0),
         (LINGER, 5000),
         (RCVTIMEO, chosen.patience),
+        (MAXTPDU, chosen.tpdu),
     ):
         sock.setsockopt(option, value)
-    if not publisher:
+    if not publisher and not chosen.x:
         sock.setsockopt(SUBSCRIBE, chosen.topic.encode())
     (sock.bind if chosen.bind else sock.connect)(chosen.endpoint)
     print("ready", flush=True)

@@ -160,6 +160,48 @@ def test_subscribers_filter_and_joiners_come_late(publisher: str, subscriber: st
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("publisher", "subscriber"), PAIRS)
+@pytest.mark.parametrize("options", [("--x",), ("--tpdu", "200"), ("--bind",)], ids=" ".join)
+def test_xpub_xsub_small_packets_and_bind(
+    publisher: str, subscriber: str, options: tuple[str, ...]
+) -> None:
+    endpoint = "epgm://net0;239.192.7.1:7500"
+    with Network() as network:
+        answer = exchange(network, publisher, subscriber, endpoint, 300, "--size", "600", *options)
+    assert answer["got"] == list(range(300))
+    assert answer["spoilt"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.debian_libzmq
+@pytest.mark.no_sanitizer
+@pytest.mark.parametrize("carrier", ["epgm", "pgm"])
+def test_publishers_of_both_kinds_and_two_groups(carrier: str) -> None:
+    """libzmq's publisher in one group, ours in the other; subscribers of both kinds to both."""
+    port, groups = 7500, ("239.192.7.1", "239.192.7.2")
+    with Network() as network:
+        subs = []
+        for kind in ("ours", "libzmq"):
+            where = at(f"{carrier}://net0;{','.join(groups)}:{port}", kind, B, B6)
+            more = ("--count", "200", "--last", "-2", "--patience", "2500")
+            subs.append(network.start("b", PEER, kind, "sub", where, *more))
+            assert said(subs[-1]) == "ready"
+            if carrier == "epgm":
+                break  # two sockets of one port and host share what is sent to them alone
+        for kind, group, first in (("ours", groups[0], 0), ("libzmq", groups[1], 1000)):
+            where = at(f"{carrier}://net0;{group}:{port}", kind, A, A6)
+            pub = network.start("a", PEER, kind, "pub", where)
+            assert said(pub) == "ready"
+            tell(pub, f"send {first} {first + 100}")
+            assert said(pub) == "sent"
+        for sub in subs:
+            got = json.loads(said(sub))["got"]
+            tell(sub, "end")
+            assert [n for n in got if n < 1000] == list(range(100))
+            assert [n for n in got if n >= 1000] == list(range(1000, 1100))
+
+
+@pytest.mark.slow
 def test_without_the_capability_pgm_says_what_to_do() -> None:
     with Network() as network:
         process = network.start("a", "tests/interop/unprivileged.py")

@@ -1,12 +1,11 @@
 """Every valid pair of socket types over ws and wss, with each mechanism that goes by it.
 
 Between two of ours; and with a libzmq that has ws, where there is one: distributions build without.
-LIBZMQ_WITH_WS may name such a library.
+LIBZMQ_WITH_DRAFTS may name such a library.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,15 +21,11 @@ pytestmark = pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq's wheels have no 
 
 ALL = {"null": ({}, {}), **MECHANISMS}
 SAMPLED = {("XPUB", "SUB"), ("REQ", "ROUTER"), ("PAIR", "PAIR")}
-LIBRARY = os.environ.get("LIBZMQ_WITH_WS", "libzmq.so.5")
 
 
 @pytest.fixture
 def theirs() -> Iterator[Callable[..., Any]]:
-    lib = libzmq_ctypes.load(LIBRARY)
-    if lib is None or not lib.zmq_has(b"WS"):
-        pytest.skip(f"{LIBRARY} has no ws; LIBZMQ_WITH_WS may name a libzmq that has")
-    context = libzmq_ctypes.Context(lib)
+    context = libzmq_ctypes.Context(libzmq_ctypes.load_drafts())
     sockets = Sockets(context)
     yield sockets
     sockets.close()

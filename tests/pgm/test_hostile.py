@@ -87,6 +87,22 @@ def test_absurd_windows_cost_little() -> None:
     assert receiver.stats()["drop_full"] > 1000
 
 
+def test_requests_are_no_weapon() -> None:
+    """A forged SPM names where requests go, and what there is to ask for."""
+    receiver = ReceiverWindow(sqns=800_000)
+    victim = bytes([10, 0, 0, 66])
+    receiver.feed(pgm.spm(0, 0, -1, victim), 0)
+    receiver.feed(pgm.spm(1, 0, 200_000, victim), 0)
+    sent = now = 0
+    while now < 2 * S:
+        found = receiver.pull(now)
+        assert all(to == victim for _, to in found)
+        sent += len(found)
+        now = max(receiver.due(now), now + 1)
+    assert 3000 < sent <= 500 + 2 * 2000
+    assert len(receiver.pull(now)) <= 1  # it wakes up for each, not in between
+
+
 def test_nonsense_windows_are_dropped() -> None:
     receiver = ReceiverWindow()
     receiver.feed(packet(0), 0)

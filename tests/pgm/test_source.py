@@ -176,6 +176,27 @@ def test_repairs_are_not_doubled() -> None:
     assert kinds(source, 90 * MS) == [pgm.NCF, pgm.RDATA]
 
 
+def test_repairs_are_part_of_the_rate_and_leave_data_half_of_it() -> None:
+    """At 100 Mbit/s for a second: all that was sent is asked for, all the time."""
+    source = SourceWindow(rate=12_500_000.0, sqns=5000)
+    now, octets = 0, {pgm.ODATA: 0, pgm.RDATA: 0, pgm.NCF: 0, pgm.SPM: 0}
+    at = 0
+    while now < S:
+        while source.hungry:
+            source.write(one(1000), flush=False)
+        first, last = source.window
+        if last < 1 << 31:
+            for _ in range(3):
+                at = at + 63 if at + 126 < last else first
+                source.feed(pgm.nak(range(at, min(at + 63, last + 1))), now)
+        for packet, _ in source.pull(now):
+            octets[packet[4]] += len(packet) + 28
+        now = max(source.due(now), now + 1)
+    assert octets[pgm.ODATA] > 12_500_000 / 2 - 200_000
+    assert octets[pgm.RDATA] > 12_500_000 / 4
+    assert sum(octets.values()) <= 12_500_000 + 400_000  # a burst of each
+
+
 def test_a_flood_of_naks_is_bounded() -> None:
     source = SourceWindow(rate=125_000.0, sqns=5000)
     for _ in range(100):

@@ -132,6 +132,7 @@ cdef struct Source:
     int spms                  # SPMs due now
     deque[Asked]* ncfs
     deque[uint32_t]* repairs
+    bint confirmed            # an NCF was sent last: a repair comes first
     Bucket bucket
     Bucket repair_bucket
     double repair_share       # of what a repair takes, so much goes off the rate of the data
@@ -248,6 +249,8 @@ cdef struct Receiver:
     uint64_t budget
     double gap_tokens         # placeholders that may be made now
     int64_t gap_last
+    double nak_tokens         # NAKs that may be sent now
+    int64_t nak_last
     int64_t next_sweep        # for expired feeds
     int64_t spmr_free_at      # SPMRs are limited
     uint32_t spmrs_waiting

@@ -27,6 +27,8 @@ cdef enum:
     SPMR_GAP = 5                 # SPMRs are not sent more often, whatever strangers pretend to be
     FAR = 3600000
     LEAST_BUDGET = 64 << 20
+    NAKS_PER_S = 2000            # whoever forges SPMs chooses where NAKs go: they shall be no weapon
+    MOST_NAKS = 500              # at once
 
 ctypedef unordered_map[uint64_t, FeedPtr] FeedMap
 
@@ -51,6 +53,8 @@ cdef Receiver* receiver_new(uint16_t dport, uint32_t sqns, uint32_t max_tpdu, in
         r.budget += <uint64_t>max_size
     r.gap_tokens = 1 << 18
     r.gap_last = now
+    r.nak_tokens = MOST_NAKS
+    r.nak_last = now
     r.next_sweep = now + <int64_t>SWEEP * MS
     return r
 
@@ -378,6 +382,12 @@ cdef bint pull_nak(Receiver* r, int64_t now, Datagram* out) noexcept nogil:
     cdef int n = 0
     if r.dues == 0 or r.groups.empty():
         return False
+    if now > r.nak_last:
+        r.nak_tokens = min(r.nak_tokens + <double>(now - r.nak_last) * NAKS_PER_S / 1e9, <double>MOST_NAKS)
+        r.nak_last = now
+    if r.nak_tokens < 1:
+        return False
+    r.nak_tokens -= 1
     it = r.feeds.begin()
     while it != r.feeds.end() and dereference(it).second.due == NULL:
         preincrement(it)
@@ -435,10 +445,12 @@ cdef int64_t receiver_due(Receiver* r, int64_t now) noexcept nogil:
     cdef int64_t due = now + <int64_t>FAR * MS
     cdef FeedMap.iterator it
     cdef int i
-    if r.dues:
+    if r.dues and r.nak_tokens >= 1:
         return now
     if not r.feeds.empty():
         due = r.next_sweep
+    if r.dues:
+        due = min(due, max(now, r.nak_last) + 1000000000 // NAKS_PER_S)
     if r.n_missing:
         for i in range(1, WHEEL + 1):
             if r.wheel[(r.tick + i) & (WHEEL - 1)] != NULL:

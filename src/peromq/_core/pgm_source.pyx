@@ -348,6 +348,11 @@ cdef void spend_repair(Source* s, uint32_t size) noexcept nogil:
     s.bucket.tokens -= (size + s.overhead) * s.repair_share
 
 
+cdef inline bint repair_first(Source* s) noexcept nogil:
+    """NCFs spare NAKs, so they come first; in a flood of NAKs in turns with repairs, or there would be none."""
+    return s.confirmed and not s.repairs.empty() and s.repair_bucket.tokens < s.repair_bucket.most / 2
+
+
 cdef bint pull_repair(Source* s, int64_t now, Datagram* out) noexcept nogil:
     cdef TxPacket* p
     cdef uint32_t sqn
@@ -361,6 +366,7 @@ cdef bint pull_repair(Source* s, int64_t now, Datagram* out) noexcept nogil:
             return False
         spend_repair(s, p.size)
         s.repairs.pop_front()
+        s.confirmed = False
         p.queued = 0
         p.repaired = now
         put_data(s, p, PGM_RDATA, now, out)
@@ -414,7 +420,8 @@ cdef bint source_pull(Source* s, int64_t now, Datagram* out) noexcept nogil:
     bucket_fill(&s.repair_bucket, now)
     if pull_spm(s, now, out):
         return True
-    if not s.ncfs.empty() and s.repair_bucket.tokens >= CONTROL_MAX:
+    if not s.ncfs.empty() and not repair_first(s) and s.repair_bucket.tokens >= CONTROL_MAX:
+        s.confirmed = True
         a = s.ncfs.front()
         s.ncfs.pop_front()
         pgm_make_nak(out, PGM_NCF, s.sport, s.dport, s.gsi, a.sqns, a.n, &s.nla, &s.group)
@@ -442,7 +449,7 @@ cdef int64_t source_due(Source* s, int64_t now) noexcept nogil:
         return now
     if s.beat_at:
         due = min(due, s.beat_at)
-    if not s.ncfs.empty():
+    if not s.ncfs.empty() and not repair_first(s):
         due = min(due, bucket_wait(&s.repair_bucket, CONTROL_MAX, now))
     if not s.repairs.empty():
         due = min(due, bucket_wait(&s.repair_bucket, s.room + s.overhead + DATA_HEADER, now))

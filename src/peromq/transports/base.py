@@ -5,13 +5,12 @@ The sockets themselves are made in `sockets`.
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..error import ZMQError
+from ..error import ZMQError, strerror
 
 SocketAddress = Any
 """What `socket.bind` takes: its shape depends on the address family."""
@@ -212,7 +211,7 @@ class Listening:
 
 def error(number: int, why: str, endpoint: str) -> ZMQError:
     """A ZMQError whose text says what is wrong with which endpoint."""
-    return ZMQError(number, f"{os.strerror(number)}: {why} (addr={endpoint!r})")
+    return ZMQError(number, f"{strerror(number)}: {why} (addr={endpoint!r})")
 
 
 def from_oserror(failure: OSError, endpoint: str) -> ZMQError:
