@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket as stdsocket
@@ -143,3 +144,12 @@ def test_bad_arguments(pair: tuple[Any, Any]) -> None:
     assert caught.value.errno == zmq.ENOTSOCK
     with pytest.raises(TypeError):
         zmq.zmq_ppoll([(object(), zmq.POLLIN)], 0)
+
+
+@pytest.mark.parametrize("module", ["asyncio", "anyio", "green"])
+def test_pollers_of_event_loops_have_none(module: str) -> None:
+    if module != "asyncio":
+        pytest.importorskip("gevent" if module == "green" else "anyio")
+    lib = importlib.import_module(f"peromq.{module}")
+    with pytest.raises(NotImplementedError, match="the loop's signals"):
+        lib.Poller().ppoll(0)

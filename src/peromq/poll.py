@@ -20,6 +20,7 @@ class Poller:
 
     sockets: list[tuple[Any, int]]
     _map: dict[Any, int]
+    _may_block = True
 
     def __init__(self) -> None:
         self.sockets = []
@@ -58,7 +59,12 @@ class Poller:
     def ppoll(
         self, timeout: float | None = None, sigmask: Iterable[int] = ()
     ) -> list[tuple[Any, int]]:
-        """`poll` that a signal ends, with [], unless it is in `sigmask`; see `zmq_ppoll`."""
+        """`poll` that a signal ends, with [], unless it is in `sigmask`; see `zmq_ppoll`.
+
+        NotImplementedError for the pollers of event loops, which have their own ways with signals.
+        """
+        if not self._may_block:
+            raise NotImplementedError("ppoll would block the loop: use poll and the loop's signals")
         return zmq_ppoll(self.sockets, _milliseconds(timeout), sigmask)
 
 

@@ -17,6 +17,8 @@ from .sockets import Socket
 class Poller(SyncPoller):
     """A set of sockets (these or plain ones) and descriptors to wait for."""
 
+    _may_block = False
+
     async def poll(  # type: ignore[override]
         self, timeout: float | None = None
     ) -> list[tuple[Any, int]]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Poller(SyncPoller):
     """A set of sockets (plain ones, too) and descriptors to wait for, awaited."""
 
+    _may_block = False
+
     def poll(  # type: ignore[override]
         self, timeout: float | None = -1
     ) -> asyncio.Future[list[tuple[Any, int]]]:

@@ -22,6 +22,8 @@ _READ, _WRITE = 1, 2  # libev's numbers
 class _Poller(_Sync_Poller):
     """A `peromq.Poller` whose `poll` lets other greenlets run."""
 
+    _may_block = False
+
     def poll(self, timeout: float | None = -1) -> list[tuple[Any, int]]:
         """Wait, `timeout` ms or for ever, and say what happened: see `peromq.Poller.poll`."""
         events = self._happened()
