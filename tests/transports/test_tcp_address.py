@@ -90,9 +90,14 @@ def test_zones_of_any_address() -> None:
         expected = [(socket.AF_INET6, ("::1", 5, 0, index))]
         assert local_addresses(where, ipv6=True) == expected
         assert remote_addresses(where, ipv6=True) == expected
-    with pytest.raises(OSError, match="no such interface") as caught:
-        local_addresses(HostPort("::1%nosuch0", 5), ipv6=True)
-    assert caught.value.errno == errno.ENODEV
+
+
+@pytest.mark.parametrize("zone", ["nosuch0", "4294967296", "9" * 100, "a\0", "x" * 100, "١"])
+def test_zones_that_are_none(zone: str) -> None:
+    for addresses in (local_addresses, remote_addresses):
+        with pytest.raises(OSError, match="no such interface") as caught:
+            addresses(HostPort(f"::1%{zone}", 5), ipv6=True)
+        assert caught.value.errno == errno.ENODEV
 
 
 @pytest.mark.parametrize(

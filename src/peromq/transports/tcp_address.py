@@ -17,6 +17,7 @@ from .base import SocketAddress, error
 
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
 _IFREQ = struct.Struct("16s24x")
+_LAST_INDEX = 2**32 - 1  # sin6_scope_id
 
 _HOST_NAME = re.compile(r"\w[\w.-]*")
 _LOCAL_NAME = re.compile(r"\w[\w.:@-]*")  # interfaces may be called eth0:1 or veth0@if7
@@ -123,9 +124,11 @@ def _lookup(host: str, port: int, ipv6: bool, flags: int) -> list[tuple[int, Soc
 
 
 def _zone_index(zone: str) -> int:
+    if zone.isascii() and zone.isdecimal() and int(zone[:11]) <= _LAST_INDEX:
+        return int(zone)
     try:
-        return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
-    except OSError:
+        return socket.if_nametoindex(zone)
+    except (OSError, ValueError):
         raise OSError(errno.ENODEV, f"{zone}: no such interface") from None
 
 
