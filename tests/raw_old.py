@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import pytest
+
 from tests.oracle import zmtp_old
 from tests.oracle.zmtp import Frame
 from tests.raw_zmtp import RawPeer
@@ -32,6 +34,10 @@ PARTNER = {
     "XSUB": "XPUB",
 }
 """Of each of them, one that it can talk to."""
+
+
+both_ends = pytest.mark.parametrize("end", ["bind", "connect"], indirect=True)
+"""The socket binds and the peer connects, then the other way round."""
 
 
 def signature(identity: bytes = b"") -> bytes:

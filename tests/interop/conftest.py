@@ -33,13 +33,19 @@ def theirs(request: pytest.FixtureRequest) -> Iterator[Callable[..., object]]:
     terminate(context)
 
 
-@pytest.fixture(params=["bind", "connect"])
-def wired(request: pytest.FixtureRequest, sock: Any, raw: Any, raw_listener: RawListener) -> Any:
+@pytest.fixture
+def end(request: pytest.FixtureRequest) -> str:
+    """Which end of a connection we are: "bind", unless a test is told otherwise (`both_ends`)."""
+    return getattr(request, "param", "bind")
+
+
+@pytest.fixture
+def wired(end: str, sock: Any, raw: Any, raw_listener: RawListener) -> Any:
     """wired("PULL", **options): our socket, and a connection to it that nobody has spoken on."""
 
     def make(kind: str, **options: Any) -> tuple[Any, RawPeer]:
         made = sock(kind, **options)
-        if request.param == "bind":
+        if end == "bind":
             made.bind("tcp://127.0.0.1:*")
             return made, raw(last_endpoint(made))
         made.connect(raw_listener.endpoint)

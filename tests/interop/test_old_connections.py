@@ -17,7 +17,7 @@ from tests.helpers import (
     wait_until,
     zmq,
 )
-from tests.raw_old import OLD, PARTNER, REVISION_1, UNVERSIONED, OldPeer, signature
+from tests.raw_old import OLD, PARTNER, REVISION_1, UNVERSIONED, OldPeer, both_ends, signature
 from tests.raw_zmtp import RawListener
 
 TCP = "tcp://127.0.0.1:*"
@@ -50,6 +50,7 @@ def test_farewell(old_link: Any, sock: Any, raw: Any, dialect: str) -> None:
     assert router.recv_multipart() == [b"id", b"gone"]
 
 
+@both_ends
 @dialects
 def test_no_heartbeats(old_link: Any, dialect: str) -> None:
     """There are no commands, so nobody is missed either."""
@@ -76,6 +77,7 @@ def test_the_handshake_has_its_time(sock: Any, raw: Any, dialect: str) -> None:
     assert pull.recv() == b"late"
 
 
+@both_ends
 @dialects
 def test_max_msg_size(old_link: Any, dialect: str, monitor: Any) -> None:
     pull, peer = old_link("PULL", dialect, maxmsgsize=300)
@@ -286,6 +288,7 @@ SECURED: dict[str, dict[str, Any]] = {
 }
 
 
+@both_ends
 @dialects
 @pytest.mark.parametrize("how", list(SECURED))
 def test_the_downgrade_guard(wired: Any, dialect: str, how: str) -> None:
@@ -313,12 +316,10 @@ def test_the_guard_is_final(sock: Any, raw_listener: RawListener) -> None:
 @pytest.mark.parametrize(
     "kind", ["CLIENT", "SERVER", "RADIO", "DISH", "GATHER", "SCATTER", "PEER", "CHANNEL"]
 )
-@dialects
-def test_types_that_came_later(wired: Any, kind: str, dialect: str) -> None:
+def test_types_that_came_later(wired: Any, kind: str) -> None:
     """No old peer can be one that they talk to; libzmq lets it in all the same."""
     _, wire = wired(kind)
-    peer = OldPeer(wire, dialect, "PUSH")
-    wire.send(peer.hello)
+    wire.send(OldPeer(wire, REVISION_1, "PUSH").hello)
     wire.expect_closed()
 
 

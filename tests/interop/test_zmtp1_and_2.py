@@ -16,7 +16,16 @@ from tests.helpers import (
     readable,
     zmq,
 )
-from tests.raw_old import KINDS, OLD, REVISION_0, REVISION_1, UNVERSIONED, OldPeer, signature
+from tests.raw_old import (
+    KINDS,
+    OLD,
+    REVISION_0,
+    REVISION_1,
+    UNVERSIONED,
+    OldPeer,
+    both_ends,
+    signature,
+)
 from tests.raw_zmtp import RawListener, RawPeer
 
 TCP = "tcp://127.0.0.1:*"
@@ -27,6 +36,7 @@ dialects = pytest.mark.parametrize("dialect", OLD)
 # -- each type of those days, both ways ----------------------------------------------------------
 
 
+@both_ends
 @dialects
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_type(old_link: Any, dialect: str, kind: str) -> None:
@@ -95,7 +105,7 @@ def publish_until_seen(pub: Any, peer: OldPeer, message: list[bytes]) -> list[by
 
 
 @dialects
-@pytest.mark.parametrize("identity", [b"", b"me", b"i" * 253, b"i" * 254, b"i" * 255])
+@pytest.mark.parametrize("identity", [b"", b"i" * 253, b"i" * 254, b"i" * 255])
 def test_our_identity(old_link: Any, dialect: str, identity: bytes) -> None:
     """Every type says it, as in those days; to 1.0 it goes behind the signature, its header."""
     options = {"routing_id": identity} if identity else {}
@@ -103,8 +113,9 @@ def test_our_identity(old_link: Any, dialect: str, identity: bytes) -> None:
         old_link(kind, dialect, **options)
 
 
+@both_ends
 @dialects
-@pytest.mark.parametrize("identity", [b"me", b"i" * 253, b"i" * 254, b"i" * 255])
+@pytest.mark.parametrize("identity", [b"i" * 253, b"i" * 254, b"i" * 255])
 def test_their_identity(old_link: Any, dialect: str, identity: bytes) -> None:
     router, peer = old_link("ROUTER", dialect, identity=identity)
     peer.send(b"hello")
@@ -267,6 +278,7 @@ def test_messages_do_not_wait_for_their_identity(sock: Any, raw: Any, dialect: s
 # -- publishers and subscribers ------------------------------------------------------------------
 
 
+@both_ends
 def test_unversioned_subscribers_get_everything(old_link: Any) -> None:
     """libzmq 2 filters at the subscriber and asks for nothing."""
     xpub, peer = old_link("XPUB", UNVERSIONED)
@@ -305,7 +317,7 @@ def test_versioned_subscribers_get_what_they_ask_for(old_link: Any, dialect: str
 
 
 @dialects
-@pytest.mark.parametrize("length", [0, 1, 252, 253, 254, 256, 1000])
+@pytest.mark.parametrize("length", [0, 252, 253, 1000])
 def test_topics(old_link: Any, dialect: str, length: int) -> None:
     """Subscriptions are messages."""
     sub, peer = old_link("SUB", dialect)
