@@ -13,7 +13,8 @@ from bench.case import UNITS
 from bench.contestants import Contestant
 from bench.referee import Column, Outcome, Verdict
 
-METRICS = ("msg/s", "MB/s", "p50", "p99", "cpu, recv", "cpu, poll", "idle", "used once")
+METRICS = ("msg/s", "MB/s", "per s", "p50", "p99")
+METRICS += ("cpu, recv", "cpu, poll", "cpu, server", "cpu, client", "idle", "used once")
 
 
 def number(value: float | None) -> str:
