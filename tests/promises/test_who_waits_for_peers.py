@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import AGAINST_LIBZMQ, last_endpoint, wait_until, zmq
+from tests.raw_zmtp import greeting, message, ready
 
 pytestmark = pytest.mark.skipif(AGAINST_LIBZMQ, reason="its sockets are for one thread")
 
@@ -41,6 +42,21 @@ def test_a_reader_whose_peers_come_later(sock: Any) -> None:
             later = sock("PUSH", connect=last_endpoint(server))
             later.send(b"later %d" % turn)
             assert heard.result(10) == b"later %d" % turn
+
+
+def test_a_message_right_behind_the_handshake(sock: Any, raw: Any) -> None:
+    """It was read with the handshake, so the connection itself has nothing more to say."""
+    server = sock("PULL", bind="tcp://127.0.0.1:*", rcvtimeo=10_000)
+    first = raw(last_endpoint(server))
+    first.handshake(b"PUSH")
+    first.send(message(b"first"))
+    assert server.recv() == b"first"
+    with ThreadPoolExecutor(1) as threads:
+        for turn in range(5):
+            heard = threads.submit(server.recv)
+            wait_until(lambda heard=heard: heard.running())
+            raw(last_endpoint(server)).send(greeting() + ready(b"PUSH") + message(b"%d" % turn))
+            assert heard.result(10) == b"%d" % turn
 
 
 def test_with_several_io_threads() -> None:
