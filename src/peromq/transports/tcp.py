@@ -70,6 +70,10 @@ class TcpTransport:
                 _require_family(where, options, endpoint)
         return TcpTarget(peer, source, options, preamble)
 
+    def tcp_part(self, address: str) -> str:
+        """What of an address says where the peer is, for transports on top that say more."""
+        return address
+
     def endpoint_of(self, connection: socket.socket) -> str:
         """tcp://ADDRESS:PORT of our end."""
         address = connection.getsockname()

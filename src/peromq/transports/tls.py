@@ -21,10 +21,12 @@ class TlsTransport(TcpTransport):
     """
 
     scheme = "tls"
+    oldest = "1.3"
+    """The oldest version of TLS to speak."""
 
     def listen(self, address: str, options: StreamOptions) -> Listening:
         """As tcp. Raises ZMQError(EINVAL) for what is missing or wrong of the certificates."""
-        transform = server_transform(options, f"{self.scheme}://{address}")
+        transform = server_transform(options, f"{self.scheme}://{address}", self.oldest)
         listening = super().listen(address, options)
         listening.transform = transform
         return listening
@@ -33,12 +35,12 @@ class TlsTransport(TcpTransport):
         """As tcp. Raises ZMQError(EINVAL) for what is missing or wrong of the certificates."""
         target = super().target(address, options)
         endpoint = f"{self.scheme}://{address}"
-        _, peer = parse_connect(address, endpoint)
-        target.transform = client_transform(options, peer.host, endpoint)
+        _, peer = parse_connect(self.tcp_part(address), endpoint)
+        target.transform = client_transform(options, peer.host, endpoint, self.oldest)
         return target
 
 
-def server_transform(options: StreamOptions, endpoint: str, oldest: str = "1.3") -> MakeTransform:
+def server_transform(options: StreamOptions, endpoint: str, oldest: str) -> MakeTransform:
     """Makes TLS's side of each connection accepted; `oldest`: the oldest version to speak.
 
     Raises ZMQError(EINVAL).
@@ -69,7 +71,7 @@ def server_transform(options: StreamOptions, endpoint: str, oldest: str = "1.3")
 
 
 def client_transform(
-    options: StreamOptions, host: str, endpoint: str, oldest: str = "1.3"
+    options: StreamOptions, host: str, endpoint: str, oldest: str
 ) -> MakeTransform:
     """Makes TLS's side of each connection to `host`; `oldest`: the oldest version to speak.
 

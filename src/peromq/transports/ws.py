@@ -8,6 +8,7 @@ import re
 from .base import Listening, StreamOptions, WebPlace, error
 from .tcp import TcpTarget, TcpTransport
 from .tcp_address import parse_bind, parse_connect
+from .tls import TlsTransport
 
 _PATH = re.compile(r"/[!-~]*")  # visible ASCII (RFC 3986); what it means is the server's
 
@@ -37,6 +38,10 @@ class WsTransport(TcpTransport):
         target.web = WebPlace(f"{host}:{peer.port}", path)
         return target
 
+    def tcp_part(self, address: str) -> str:
+        """Without the path."""
+        return self._split(address)[0]
+
     def _split(self, address: str) -> tuple[str, str]:
         place, slash, path = address.partition("/")
         path = slash + path
@@ -49,26 +54,8 @@ class WsTransport(TcpTransport):
         return place, path
 
 
-class WssTransport(WsTransport):
+class WssTransport(TlsTransport, WsTransport):
     """WebSocket inside TLS, 1.2 or later; certificates as for tls."""
 
     scheme = "wss"
-
-    def listen(self, address: str, options: StreamOptions) -> Listening:
-        """As ws. Raises ZMQError(EINVAL) for what is missing or wrong of the certificates."""
-        from .tls import server_transform
-
-        transform = server_transform(options, f"{self.scheme}://{address}", oldest="1.2")
-        listening = super().listen(address, options)
-        listening.transform = transform
-        return listening
-
-    def target(self, address: str, options: StreamOptions) -> TcpTarget:
-        """As ws. Raises ZMQError(EINVAL) for what is missing or wrong of the certificates."""
-        from .tls import client_transform
-
-        target = super().target(address, options)
-        endpoint = f"{self.scheme}://{address}"
-        _, peer = parse_connect(self._split(address)[0], endpoint)
-        target.transform = client_transform(options, peer.host, endpoint, oldest="1.2")
-        return target
+    oldest = "1.2"
