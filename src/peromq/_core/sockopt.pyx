@@ -1,8 +1,42 @@
-# The socket options that the data plane itself needs, by libzmq's numbers. Under the socket's lock; values were checked above.
+# The socket options that the data plane itself needs, under libzmq's names and numbers. Under the socket's lock; values were checked above.
 
 from peromq._core.inproc cimport pair_marks
 from peromq._core.notify cimport post_event
 from peromq._core.types cimport EV_WRITE, Pipe
+
+cdef enum:
+    ZMQ_ROUTING_ID = 5
+    ZMQ_LINGER = 17
+    ZMQ_MAXMSGSIZE = 22
+    ZMQ_SNDHWM = 23
+    ZMQ_RCVHWM = 24
+    ZMQ_RCVTIMEO = 27
+    ZMQ_SNDTIMEO = 28
+    ZMQ_ROUTER_MANDATORY = 33
+    ZMQ_IMMEDIATE = 39
+    ZMQ_XPUB_VERBOSE = 40
+    ZMQ_PROBE_ROUTER = 51
+    ZMQ_REQ_CORRELATE = 52
+    ZMQ_REQ_RELAXED = 53
+    ZMQ_CONFLATE = 54
+    ZMQ_ROUTER_HANDOVER = 56
+    ZMQ_XPUB_NODROP = 69
+    ZMQ_XPUB_MANUAL = 71
+    ZMQ_XPUB_WELCOME_MSG = 72
+    ZMQ_STREAM_NOTIFY = 73
+    ZMQ_INVERT_MATCHING = 74
+    ZMQ_HEARTBEAT_IVL = 75
+    ZMQ_HEARTBEAT_TTL = 76
+    ZMQ_HEARTBEAT_TIMEOUT = 77
+    ZMQ_XPUB_VERBOSER = 78
+    ZMQ_ROUTER_NOTIFY = 97
+    ZMQ_XPUB_MANUAL_LAST_VALUE = 98
+    ZMQ_ONLY_FIRST_SUBSCRIBE = 108
+    ZMQ_HELLO_MSG = 110
+    ZMQ_DISCONNECT_MSG = 111
+    ZMQ_HICCUP_MSG = 114
+    ZMQ_XSUB_VERBOSE_UNSUBSCRIBE = 115
+    ZMQ_SPIN_US = 10001                                         # our own
 
 
 cdef void set_marks(Sock* s) noexcept nogil:
@@ -29,78 +63,78 @@ cdef void set_text(string** kept, const string* value) noexcept nogil:
 
 
 cdef void set_bytes(Sock* s, int option, const string* value) noexcept nogil:
-    if option == 5:
+    if option == ZMQ_ROUTING_ID:
         set_text(&s.my_rid, value)
-    elif option == 72:
+    elif option == ZMQ_XPUB_WELCOME_MSG:
         set_text(&s.welcome, value)
-    elif option == 110:
+    elif option == ZMQ_HELLO_MSG:
         set_text(&s.hello, value)
-    elif option == 111:
+    elif option == ZMQ_DISCONNECT_MSG:
         set_text(&s.farewell, value)
-    elif option == 114:
+    elif option == ZMQ_HICCUP_MSG:
         set_text(&s.hiccup, value)
 
 
 cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
     cdef int v = <int>value
-    if option == 23:
+    if option == ZMQ_SNDHWM:
         s.sndhwm = v
         set_marks(s)
-    elif option == 24:
+    elif option == ZMQ_RCVHWM:
         s.rcvhwm = v
         set_marks(s)
-    elif option == 27:
+    elif option == ZMQ_RCVTIMEO:
         s.rcvtimeo = v
-    elif option == 28:
+    elif option == ZMQ_SNDTIMEO:
         s.sndtimeo = v
-    elif option == 17:
+    elif option == ZMQ_LINGER:
         pass                                                    # LINGER: the control plane's
-    elif option == 33:
+    elif option == ZMQ_ROUTER_MANDATORY:
         s.mandatory = v
-    elif option == 56:
+    elif option == ZMQ_ROUTER_HANDOVER:
         s.handover = v
-    elif option == 54:
+    elif option == ZMQ_CONFLATE:
         s.conflate = v
         if v:
             s.plain_out = 0                                     # for good: pipes made now stay as they are
-    elif option == 22:
+    elif option == ZMQ_MAXMSGSIZE:
         s.max_size = value
-    elif option == 75:
+    elif option == ZMQ_HEARTBEAT_IVL:
         s.hb_ivl = v
-    elif option == 76:
+    elif option == ZMQ_HEARTBEAT_TTL:
         s.hb_ttl = v
-    elif option == 77:
+    elif option == ZMQ_HEARTBEAT_TIMEOUT:
         s.hb_timeout = v
-    elif option == 40:
+    elif option == ZMQ_XPUB_VERBOSE:
         s.verbose = v
         s.verboser = 0                                          # libzmq: VERBOSE switches VERBOSER off
-    elif option == 78:
+    elif option == ZMQ_XPUB_VERBOSER:
         s.verboser = v
-    elif option == 69:
+    elif option == ZMQ_XPUB_NODROP:
         s.nodrop = v
-    elif option == 71:
+    elif option == ZMQ_XPUB_MANUAL:
         s.manual = v
-    elif option == 98:
+    elif option == ZMQ_XPUB_MANUAL_LAST_VALUE:
         s.manual = s.last_value = v
-    elif option == 74:
+    elif option == ZMQ_INVERT_MATCHING:
         s.invert = v
-    elif option == 52:
+    elif option == ZMQ_REQ_CORRELATE:
         s.correlate = v
-    elif option == 53:
+    elif option == ZMQ_REQ_RELAXED:
         s.relaxed = v
-    elif option == 51:
+    elif option == ZMQ_PROBE_ROUTER:
         s.probe = v
-    elif option == 108:
+    elif option == ZMQ_ONLY_FIRST_SUBSCRIBE:
         s.only_first = v
-    elif option == 97:
+    elif option == ZMQ_ROUTER_NOTIFY:
         s.notify = v
-    elif option == 73:
+    elif option == ZMQ_STREAM_NOTIFY:
         s.notify = 3 if v else 0                                # STREAM_NOTIFY: who comes and who goes
-    elif option == 115:
+    elif option == ZMQ_XSUB_VERBOSE_UNSUBSCRIBE:
         s.verbose_unsub = v
-    elif option == 39:
+    elif option == ZMQ_IMMEDIATE:
         s.immediate = v
-    elif option == 10001:
+    elif option == ZMQ_SPIN_US:
         s.spin_us = v
     else:
         return False
