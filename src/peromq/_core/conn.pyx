@@ -9,6 +9,7 @@ from peromq._core.sock cimport sock_process
 from peromq._core.sysio cimport (EPOLL_CTL_DEL, epoll_ctl, now_ns, pthread_mutex_init, pthread_mutex_lock,
                                  pthread_mutex_unlock, sys_close)
 from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_REQ, T_STREAM, T_XPUB, Conn, Group, Pipe, Sock
+from peromq._core.vectors cimport take_out
 
 cdef enum:
     DISCONNECTED = 1             # EV_DISCONNECTED of the control plane
@@ -59,7 +60,6 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
 cdef void conn_teardown(Conn* c) noexcept nogil:
     """I/O thread: close the descriptor, leave both flows at a message boundary, tell the socket and the control plane."""
     cdef Pipe* p = c.pipe
-    cdef size_t i
     cdef int fd
     pthread_mutex_lock(&c.rlock)
     pthread_mutex_lock(&c.wlock)
@@ -69,11 +69,7 @@ cdef void conn_teardown(Conn* c) noexcept nogil:
         return
     pthread_mutex_lock(&c.group.lock)
     watch(c, False)
-    for i in range(c.group.conns.size()):
-        if c.group.conns[0][i] == c:
-            c.group.conns[0][i] = c.group.conns.back()
-            c.group.conns.pop_back()
-            break
+    take_out(c.group.conns, c)
     pthread_mutex_unlock(&c.group.lock)
     if c.codec != NULL:
         codec_bye(c)

@@ -19,6 +19,7 @@ from peromq._core.sock cimport pipe_consumed, sock_process
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
 from peromq._core.types cimport OK, T_RADIO, WOULD_BLOCK
 from peromq._core.udp cimport MAX_DATAGRAM
+from peromq._core.vectors cimport take_out
 
 ctypedef unordered_map[string, int] Counts
 ctypedef vector[Pipe*] Pipes
@@ -135,14 +136,9 @@ cdef void radio_forget(Sock* s, Pipe* p) noexcept nogil:
 
 
 cdef void radio_left(Sock* s, Pipe* p) noexcept nogil:
-    cdef size_t i
     untarget(s, p)
     radio_forget(s, p)
-    for i in range(s.outlets.size()):
-        if s.outlets[0][i] == p:
-            s.outlets[0][i] = s.outlets.back()
-            s.outlets.pop_back()
-            return
+    take_out(s.outlets, p)
 
 
 # ---------------------------------------------------------------- DISH

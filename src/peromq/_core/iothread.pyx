@@ -19,6 +19,7 @@ from peromq._core.sysio cimport (CLOCK_MONOTONIC, EFD_CLOEXEC, EFD_NONBLOCK, EPO
                                  pthread_mutex_lock, pthread_mutex_unlock, pthread_sigmask, signal_fd, sigfillset, sigset_t,
                                  sys_close, timerfd_create, timerfd_settime, timespec)
 from peromq._core.types cimport DIRTY_OWN, WOULD_BLOCK, Conn
+from peromq._core.vectors cimport take_out
 from peromq._core.writer cimport conn_out_event, conn_queue_ping, conn_write
 
 cdef enum:
@@ -244,25 +245,16 @@ cdef void flush_hot(IoThread* io) noexcept nogil:
             i += 1
 
 
-cdef void forget(vector[Conn*]* v, Conn* c) noexcept nogil:
-    cdef size_t i
-    for i in range(v.size()):
-        if v[0][i] == c:
-            v[0][i] = v.back()
-            v.pop_back()
-            return
-
-
 cdef void end_conn(IoThread* io, Conn* c) noexcept nogil:
     if not c.listed or c.ended:
         return
     c.ended = 1
     if c.hot:
-        forget(io.hot, c)
+        take_out(io.hot, c)
         c.hot = 0
     if c.beats:
         io.beats -= 1
-    forget(io.conns, c)
+    take_out(io.conns, c)
     conn_teardown(c)
     io.grave.push_back(c)
 
@@ -375,17 +367,6 @@ cdef void group_drop(Group* g) noexcept nogil:
     io_wake(io)
 
 
-cdef void unlist_lease(Group* g) noexcept nogil:
-    """Under the I/O thread's lock."""
-    cdef vector[Group*]* v = g.io.leases
-    cdef size_t i
-    for i in range(v.size()):
-        if v[0][i] == g:
-            v[0][i] = v.back()
-            v.pop_back()
-            return
-
-
 cdef void free_groups(IoThread* io) noexcept nogil:
     """Free the dead groups that no caller is blocked on; lease_return sees to the others."""
     cdef size_t i = 0
@@ -397,7 +378,7 @@ cdef void free_groups(IoThread* io) noexcept nogil:
             i += 1
             continue
         if g.leased:
-            unlist_lease(g)
+            take_out(g.io.leases, g)
         group_free(g)
         io.dead_groups[0][i] = io.dead_groups.back()
         io.dead_groups.pop_back()
@@ -486,7 +467,7 @@ cdef void lease_drop(Group* g) noexcept nogil:
     pthread_mutex_lock(&io.lock)
     if g.leased and not g.waiting:
         g.leased = 0
-        unlist_lease(g)
+        take_out(g.io.leases, g)
         listen(g, True)
     pthread_mutex_unlock(&io.lock)
 

@@ -12,6 +12,7 @@ from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthre
 from peromq._core.trie cimport topics_free, trie_free
 from peromq._core.types cimport DIRTY_LOOK, WaitLink
 from peromq._core.udp cimport Datagrams, udp_free
+from peromq._core.vectors cimport take_out
 
 
 cdef void wake_waiters(Sock* s, bint readers=True) noexcept nogil:
@@ -190,11 +191,7 @@ cdef void sock_unref(Sock* s) noexcept nogil:
     for i in range(s.groups.size()):
         group_drop(s.groups[0][i])
     pthread_mutex_lock(&s.engine.lock)
-    for i in range(s.engine.socks.size()):
-        if s.engine.socks[0][i] == s:
-            s.engine.socks[0][i] = s.engine.socks.back()
-            s.engine.socks.pop_back()
-            break
+    take_out(s.engine.socks, s)
     pthread_mutex_unlock(&s.engine.lock)
     if s.notify_fd >= 0:
         sys_close(s.notify_fd)

@@ -17,6 +17,7 @@ from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
 from peromq._core.trie cimport (topics_add, topics_count, topics_each, topics_match, topics_remove, trie_add, trie_match,
                                 trie_remove, trie_remove_subscriber)
 from peromq._core.types cimport OK, T_SUB, T_XPUB, WOULD_BLOCK
+from peromq._core.vectors cimport take_out
 
 cdef enum:
     LAST_OF_TOPIC = 2        # trie_add, trie_remove: first, last subscriber of the topic
@@ -60,13 +61,8 @@ cdef void match(Sock* s, const uint8_t* data, size_t n) noexcept nogil:
 
 cdef void untarget(Sock* s, Pipe* p) noexcept nogil:
     """PUB, XPUB, XSUB: p misses the message being sent, all of it."""
-    cdef size_t i
-    for i in range(s.targets.size()):
-        if s.targets[0][i] == p:
-            flow_rollback(p.outq)
-            s.targets[0][i] = s.targets.back()
-            s.targets.pop_back()
-            return
+    if take_out(s.targets, p):
+        flow_rollback(p.outq)
 
 
 cdef bint encode(Sock* s, uint8_t flags, const uint8_t* data, size_t n) noexcept nogil:

@@ -26,6 +26,7 @@ from peromq._core.trie cimport topics_new, trie_new
 from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_CHANNEL, T_CLIENT,
                                  T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
                                  T_REQ, T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
+from peromq._core.vectors cimport take_out
 from peromq._core.writer cimport conn_write
 
 ctypedef vector[Pipe*] Pipes
@@ -239,7 +240,6 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
 
 cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
     """p is no longer the socket's: nothing more to read, nobody to write to."""
-    cdef size_t i
     cdef Pipe* last
     cdef Conn* c
     if not p.listed:
@@ -254,11 +254,7 @@ cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
     last.idx_all = p.idx_all
     s.pipes.pop_back()
     if p.unflushed:
-        for i in range(s.unflushed.size()):
-            if s.unflushed[0][i] == p:
-                s.unflushed[0][i] = s.unflushed.back()
-                s.unflushed.pop_back()
-                break
+        take_out(s.unflushed, p)
     c = p.conn
     p.conn = NULL
     if c != NULL:
