@@ -9,10 +9,11 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
+from peromq._core.body cimport FIRST_BODY, SCRATCH, body_done, grow_body
 from peromq._core.codec cimport UNSPECIFIED, UNIT_IN_PLACE, UNIT_NONE, Codec, Unit
 from peromq._core.flow cimport BIG, F_LONG, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref, flow_grow
 from peromq._core.notify cimport conn_fail
-from peromq._core.reader cimport FIRST_BODY, SCRATCH, body_done, grow_body, read_ended, scan_and_judge
+from peromq._core.reader cimport read_ended, scan_and_judge
 from peromq._core.sysio cimport MSG_DONTWAIT, iovec, msghdr, now_ns, sys_recv, sys_recvmsg
 from peromq._core.types cimport FAILED, WIRE_CAP
 

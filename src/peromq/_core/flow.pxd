@@ -284,7 +284,3 @@ cdef inline bint flow_credit(Flow* f) noexcept nogil:
         return False
     f.credited = f.nread
     return f.blocked.exchange(0, memory_order_seq_cst) == 1
-
-
-cdef inline bint flow_has(Flow* f) noexcept nogil:
-    return flow_front(f) != NULL

@@ -14,10 +14,6 @@ cdef inline int* place(Pipe* p, int which) noexcept nogil:
     return &p.idx_in if which == IN else &p.idx_out
 
 
-cdef inline bint array_has(Pipe* p, int which) noexcept nogil:
-    return place(p, which)[0] >= 0
-
-
 cdef inline void array_turn(PipeArray* a) noexcept nogil:
     """The next one's turn."""
     a.cur += 1
