@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from peromq._core.handles_codec import CurveCodec, WebSocketCodec
 from tests._core.test_reader import COMMANDS, cut
-from tests._core.wire import PULL, PUSH, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import PULL, PUSH, XPUB, Seen, Wire, pattern, read_with, whole
 from tests._core.ws_curve import FIRST, KEY, codec, mask, sealed
 from tests.fuzz import fuzz_ws_curve
 from tests.oracle import curve, zmtp, zws
@@ -31,18 +31,9 @@ MALFORMED, UNEXPECTED, SEQUENCE, CRYPTOGRAPHIC = (
 
 
 def read(
-    parts: list[bytes], *, client: bool, socket_type: int = PULL, **options: Any
+    parts: list[bytes], *, client: bool, **options: Any
 ) -> tuple[list[Seen], int | None, bytes]:
-    with Wire(socket_type, codec=codec(client), **options) as wire:
-        for part in parts:
-            wire.feed(part)
-            if wire.window.failed is not None:
-                break
-        seen, failed = wire.window.receive(), wire.window.failed
-        wire.window.write()
-        if failed is not None:
-            wire.window.teardown()
-        return seen, failed, wire.drain()
+    return read_with(codec(client), parts, **options)
 
 
 @st.composite

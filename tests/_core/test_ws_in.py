@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from peromq._core.handles_codec import Codec, WebSocketCodec
 from tests._core.test_reader import COMMANDS, cut
-from tests._core.wire import PULL, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import PULL, XPUB, Seen, Wire, pattern, read_with, whole
 from tests.fuzz import fuzz_ws
 from tests.oracle import zmtp, zws
 from tests.oracle.zmtp import Frame
@@ -33,19 +33,9 @@ def mask(client: bool) -> bytes | None:
 
 
 def read(
-    pieces: list[bytes], *, client: bool, socket_type: int = PULL, **options: Any
+    pieces: list[bytes], *, client: bool, **options: Any
 ) -> tuple[list[Seen], int | None, bytes]:
-    """What the application sees, why the connection failed, and what the peer was told."""
-    with Wire(socket_type, codec=codec(client), **options) as wire:
-        for piece in pieces:
-            wire.feed(piece)
-            if wire.window.failed is not None:
-                break
-        seen, failed = wire.window.receive(), wire.window.failed
-        wire.window.write()
-        if failed is not None:
-            wire.window.teardown()
-        return seen, failed, wire.drain()
+    return read_with(codec(client), pieces, **options)
 
 
 def shown(judged: zws.Judged, socket_type: int = PULL) -> list[Seen]:

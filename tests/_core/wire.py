@@ -87,6 +87,22 @@ class Wire:
             found.append(piece)
 
 
+def read_with(
+    codec: Codec, pieces: list[bytes], *, socket_type: int = PULL, **options: Any
+) -> tuple[list[Seen], int | None, bytes]:
+    """What the application sees, why the connection failed, and what the peer was told."""
+    with Wire(socket_type, codec=codec, **options) as wire:
+        for piece in pieces:
+            wire.feed(piece)
+            if wire.window.failed is not None:
+                break
+        seen, failed = wire.window.receive(), wire.window.failed
+        wire.window.write()
+        if failed is not None:
+            wire.window.teardown()
+        return seen, failed, wire.drain()
+
+
 def expected(
     stream: bytes, *, limit: int = UNLIMITED, subscriptions: bool = False
 ) -> tuple[list[Seen], bool]:

@@ -25,6 +25,13 @@ class Later:
         return True
 
 
+VERDICTS = (
+    (request(b"NULL"), b"200"),
+    (request(b"CURVE", KEY), b"200"),
+    (request(b"PLAIN", b"a", b"b"), b"400"),
+)
+
+
 def test_in_a_thread(ctx: Any, sock: Any) -> None:
     authenticator = MODULES["thread"].ThreadAuthenticator(ctx)
     assert not authenticator.is_alive()
@@ -33,11 +40,7 @@ def test_in_a_thread(ctx: Any, sock: Any) -> None:
     assert authenticator.thread.daemon
     authenticator.configure_curve_callback("*", Later())
     req = sock("REQ", connect=ENDPOINT)
-    for frames, code in (
-        (request(b"NULL"), b"200"),
-        (request(b"CURVE", KEY), b"200"),
-        (request(b"PLAIN", b"a", b"b"), b"400"),
-    ):
+    for frames, code in VERDICTS:
         req.send_multipart(frames)
         assert answer(req)[0] == code
     authenticator.stop()
@@ -110,11 +113,7 @@ def test_on_an_event_loop(ctx: Any, sock: Any) -> None:
         authenticator.start()
         authenticator.configure_curve_callback("*", Later())
         req = sock("REQ", connect=ENDPOINT)
-        for frames, code in (
-            (request(b"NULL"), b"200"),
-            (request(b"CURVE", KEY), b"200"),
-            (request(b"PLAIN", b"a", b"b"), b"400"),
-        ):
+        for frames, code in VERDICTS:
             req.send_multipart(frames)
             while not req.poll(1):
                 await asyncio.sleep(0)

@@ -8,9 +8,9 @@ are KEY. The judge opens the same commands with PyNaCl's boxes.
 """
 
 from peromq._core.handles_codec import CurveCodec
-from tests._core.wire import UNLIMITED, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import UNLIMITED, XPUB, pattern, whole
 from tests.fuzz import driver
-from tests.fuzz.stream import Setup, Setups, feed
+from tests.fuzz.stream import Setups, receive
 from tests.oracle.curve import CLIENT, SERVER, UNSPECIFIED, Box, Refused
 from tests.oracle.zmtp import Frame, encode_frame
 
@@ -27,7 +27,10 @@ def fuzz_one(data: bytes) -> None:
     data = data.ljust(2, b"\0")
     setup, wire = SETUPS.choose(data[0], data[1], len(data) - 2), data[2:]
     frames, reason = judge(wire, UNLIMITED if setup.limit < 0 else setup.limit)
-    shown, failed = receive(setup, wire)
+    codec = CurveCodec(
+        key=KEY, send_prefix=CLIENT, recv_prefix=SERVER, send_nonce=2, recv_nonce=FIRST - 1
+    )
+    shown, failed = receive(setup, wire, codec, KEPT)
     assert shown == whole(frames, setup.socket_type == XPUB)
     assert failed == reason
 
@@ -72,16 +75,6 @@ def start_of_message(body: bytes, size: int) -> None:
         raise Refused(0x10000001)
     if size < 33 and len(body) >= 8:
         raise Refused(0x10000012)
-
-
-def receive(setup: Setup, data: bytes) -> tuple[list[Seen], int | None]:
-    codec = CurveCodec(
-        key=KEY, send_prefix=CLIENT, recv_prefix=SERVER, send_nonce=2, recv_nonce=FIRST - 1
-    )
-    with Wire(setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec) as wire:
-        shown = feed(wire, data, setup, KEPT)
-        wire.drain()
-        return shown, wire.window.failed
 
 
 def corpus() -> list[bytes]:

@@ -11,9 +11,9 @@ import errno
 
 from peromq._core.handles_codec import WebSocketCodec
 from peromq.zmtp import ProtocolError, websocket
-from tests._core.wire import XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import XPUB, pattern, whole
 from tests.fuzz import driver
-from tests.fuzz.stream import Setup, Setups, feed
+from tests.fuzz.stream import Setups, receive
 from tests.oracle import zws
 from tests.oracle.zmtp import Frame
 from tests.oracle.zws import MASK
@@ -33,18 +33,11 @@ def fuzz_one(data: bytes) -> None:
     judged = zws.decode(wire, masked=not client, limit=limit)
     ended = any(opcode == 8 for opcode, _ in judged.controls)
     if setup.socket_type == XPUB or not any(frame.command for frame in judged.frames):
-        shown, failed = read(client, setup, wire)
+        codec = WebSocketCodec(client=client, mask_seed=bytes(16))
+        shown, failed = receive(setup, wire, codec, KEPT)
         assert shown == whole(judged.frames, setup.socket_type == XPUB)
         assert failed == (OFFENCE if judged.offence else errno.ESHUTDOWN if ended else None)
     in_the_handshake(client, judged, setup.limit, wire)
-
-
-def read(client: bool, setup: Setup, data: bytes) -> tuple[list[Seen], int | None]:
-    codec = WebSocketCodec(client=client, mask_seed=bytes(16))
-    with Wire(setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec) as wire:
-        shown = feed(wire, data, setup, KEPT)
-        wire.drain()
-        return shown, wire.window.failed
 
 
 def in_the_handshake(client: bool, judged: zws.Judged, limit: int, data: bytes) -> None:

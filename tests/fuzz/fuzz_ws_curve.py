@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import errno
 
-from tests._core.wire import UNLIMITED, XPUB, Seen, Wire, pattern, whole
+from tests._core.wire import UNLIMITED, XPUB, pattern, whole
 from tests._core.ws_curve import FIRST, KEY, codec, mask, sealed
 from tests.fuzz import driver
-from tests.fuzz.stream import Setup, Setups, feed
+from tests.fuzz.stream import Setups, receive
 from tests.oracle import zws
 from tests.oracle.curve import CLIENT, MALFORMED_MESSAGE, SERVER, Box, Refused
 from tests.oracle.zmtp import Frame
@@ -30,7 +30,7 @@ def fuzz_one(data: bytes) -> None:
     client, wire = bool(data[0] & 1), data[2:]
     setup = SETUPS.choose(data[0] // 2, data[1], len(wire))
     frames, reason = judge(client, wire, UNLIMITED if setup.limit < 0 else setup.limit)
-    shown, failed = read(client, setup, wire)
+    shown, failed = receive(setup, wire, codec(client), KEPT)
     assert shown == whole(frames, setup.socket_type == XPUB)
     # that a message is too short for a box shows in its header, before the rest has come
     assert failed == reason or (reason is None and failed == MALFORMED_MESSAGE)
@@ -51,15 +51,6 @@ def judge(client: bool, wire: bytes, limit: int) -> tuple[list[Frame], int | Non
         frames.append(frame)
     ended = any(opcode == 8 for opcode, _ in found.controls)
     return frames, OFFENCE if found.offence else errno.ESHUTDOWN if ended else None
-
-
-def read(client: bool, setup: Setup, data: bytes) -> tuple[list[Seen], int | None]:
-    with Wire(
-        setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec(client)
-    ) as wire:
-        shown = feed(wire, data, setup, KEPT)
-        wire.drain()
-        return shown, wire.window.failed
 
 
 def corpus() -> list[bytes]:

@@ -7,6 +7,7 @@ pieces the rest is cut.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from peromq._core.handles_codec import Codec
 from tests._core.wire import PULL, XPUB, Seen, Wire
 
 TYPES = (PULL, XPUB)
@@ -41,6 +42,14 @@ class Setups:
         kind, socket_type = divmod(kind, len(TYPES))
         mark, limit = divmod(kind, len(LIMITS))
         return Setup(TYPES[socket_type], LIMITS[limit], self.marks[mark % len(self.marks)], chunk)
+
+
+def receive(setup: Setup, data: bytes, codec: Codec, kept: int) -> tuple[list[Seen], int | None]:
+    """`feed` through a codec: what is seen, and why the connection failed."""
+    with Wire(setup.socket_type, max_size=setup.limit, rcvhwm=setup.mark, codec=codec) as wire:
+        shown = feed(wire, data, setup, kept)
+        wire.drain()
+        return shown, wire.window.failed
 
 
 def feed(wire: Wire, data: bytes, setup: Setup, kept: int) -> list[Seen]:

@@ -141,20 +141,11 @@ def binds(sock: Any, endpoint: str) -> bool:
 
 
 @each_transport
-def test_linger_towards_libzmq(sock: Any, theirs: Any, endpoints: Any, transport: str) -> None:
-    pull = theirs("PULL", bind=endpoints.any(transport), rcvhwm=0)
-    push = sock("PUSH", connect=last_endpoint(pull), linger=-1, sndhwm=0)
-    for number in range(3000):
-        push.send(numbered(1, number, 1000))
-    push.close(linger=-1)
-
-    assert [check_numbered(pull.recv(), 1000)[1] for _ in range(3000)] == list(range(3000))
-
-
-@each_transport
-def test_linger_of_libzmq(sock: Any, theirs: Any, endpoints: Any, transport: str) -> None:
-    pull = sock("PULL", bind=endpoints.any(transport), rcvhwm=0)
-    push = theirs("PUSH", connect=last_endpoint(pull), linger=-1, sndhwm=0)
+@pytest.mark.parametrize("who", ["we push", "they push"])
+def test_linger(sock: Any, theirs: Any, endpoints: Any, transport: str, who: str) -> None:
+    pushes, pulls = (sock, theirs) if who == "we push" else (theirs, sock)
+    pull = pulls("PULL", bind=endpoints.any(transport), rcvhwm=0)
+    push = pushes("PUSH", connect=last_endpoint(pull), linger=-1, sndhwm=0)
     for number in range(3000):
         push.send(numbered(1, number, 1000))
     push.close(linger=-1)
