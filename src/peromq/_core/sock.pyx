@@ -232,7 +232,10 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
         io_mark_dirty(c, DIRTY_OWN)
     else:
         io_introduce(c)
-    wake_for_peer(s)
+    if s.notify or p.minor < 0:
+        wake_sock(s)                        # a notice, or an old peer's subscription, may be there, and the connection brings nothing
+    else:
+        wake_for_peer(s)
     return 0
 
 
