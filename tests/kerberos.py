@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ SERVER = {"gssapi_server": 1, "gssapi_principal": SERVICE.encode()}
 CLIENT = {"gssapi_service_principal": SERVICE.encode()}
 
 MARKS = [
+    pytest.mark.kdc,
     pytest.mark.slow,
     pytest.mark.no_sanitizer,
     pytest.mark.skipif(
@@ -34,15 +36,26 @@ def begun() -> Iterator[Any]:
     """A KDC with host/localhost and a user, who has a ticket; the process belongs to it."""
     import k5test
 
-    made = k5test.K5Realm(start_kadmind=False)
+    made = k5test.K5Realm(start_kdc=False, get_creds=False, portbase=_free_ports())
     before = dict(os.environ)
-    os.environ.update(made.env)
-    yield made
-    for name in made.env:
-        os.environ.pop(name)
-        if name in before:
-            os.environ[name] = before[name]
-    made.stop()
+    try:
+        made.start_kdc()
+        made.kinit(made.user_princ, made.password("user"))
+        os.environ.update(made.env)
+        yield made
+    finally:
+        for name in made.env:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
+        made.stop()
+
+
+def _free_ports() -> int:
+    """The first of a few ports: a KDC of somebody else's may have those that k5test prefers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return min(int(probe.getsockname()[1]), 65000)
 
 
 def realm_for(what: str) -> contextlib.AbstractContextManager[Any]:
@@ -59,10 +72,10 @@ def realm() -> Iterator[Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def realm_if_wanted(request: pytest.FixtureRequest) -> None:
-    """For modules with tests that have GSSAPI among their parameters: begun before the first one.
+    """For modules with tests that need a KDC: begun before the first one.
 
     To be imported by their conftest.py, with `realm`.
     """
     mine = [item for item in request.session.items if item.path == request.node.path]
-    if any("GSSAPI" in item.name for item in mine):
+    if any(item.get_closest_marker("kdc") for item in mine):
         request.getfixturevalue("realm")
