@@ -30,6 +30,8 @@ def _notice_exit() -> None:
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    from .statistics import ContextStatistics
+
     _SocketT_co = TypeVar("_SocketT_co", bound=Socket[Any], covariant=True, default=Socket[bytes])
 else:
     from typing import TypeVar
@@ -265,6 +267,11 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         """
         if not self.closed:
             self._state.shutdown()
+
+    def statistics(self) -> ContextStatistics:
+        """`Socket.statistics` of all open sockets, and their sums. RuntimeError when closed."""
+        self._require_open()
+        return self._state.statistics()
 
     def term(self, timeout: float | None = None) -> None:
         """Shut down, then wait until all sockets are closed and have sent what LINGER lets them.

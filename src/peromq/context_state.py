@@ -22,6 +22,7 @@ from .zap_door import ContextZapDoor
 
 if TYPE_CHECKING:
     from .control import Control
+    from .statistics import ContextStatistics
 
 _by_number: weakref.WeakValueDictionary[int, ContextState] = weakref.WeakValueDictionary()
 
@@ -188,6 +189,14 @@ class ContextState:
             self._open.discard(socket)
             self._internal.discard(socket)
             self._changed.notify_all()
+
+    def statistics(self) -> ContextStatistics:
+        from .statistics import of_sockets  # not above: `import peromq` shall be quick
+
+        with self.lock:
+            sockets = sorted(self._open, key=lambda socket: socket.number)
+            threads = self._io_threads
+        return of_sockets(sockets, threads)
 
     # -- the end
 

@@ -30,8 +30,15 @@ class InprocLinks:
 
     def __init__(self) -> None:
         self.connected: dict[str, list[int]] = {}  # by name
-        self.accepted: set[int] = set()
+        self.accepted: dict[int, str] = {}  # the name by which each came
         self.private: dict[int, SocketState] = {}  # the binders of pipes made by `join`
+
+    def names(self) -> dict[int, tuple[str, bool]]:
+        """By token: the name that was bound or connected, and whether the peer came to us."""
+        found = {token: (name, True) for token, name in list(self.accepted.items())}
+        for name, tokens in list(self.connected.items()):
+            found |= dict.fromkeys(list(tokens), (name, False))
+        return found
 
 
 class _Waiting:
@@ -63,7 +70,7 @@ class InprocRegistry:
             for waiting in self._waiting.pop(name, []):
                 token = next(self._tokens)
                 core.inproc_adopt(waiting.far_end, token)
-                socket.inproc.accepted.add(token)
+                socket.inproc.accepted[token] = name
 
     def find(self, name: str) -> SocketState | None:
         """Who is bound to the name now."""
@@ -77,7 +84,7 @@ class InprocRegistry:
         with self._lock:
             token = next(self._tokens)
             socket.open_core().inproc_connect(binder.open_core(), token, peer_id)
-            binder.inproc.accepted.add(token)
+            binder.inproc.accepted[token] = ""
             socket.inproc.private[token] = binder
             return token
 
@@ -86,7 +93,7 @@ class InprocRegistry:
         with self._lock:
             binder = socket.inproc.private.pop(token, None)
             if binder is not None:
-                binder.inproc.accepted.discard(token)
+                binder.inproc.accepted.pop(token, None)
             if socket.core is not None:
                 socket.core.abort_pipe(token)
 
@@ -106,7 +113,7 @@ class InprocRegistry:
                 self._waiting.setdefault(name, []).append(_Waiting(token, far_end))
             else:
                 core.inproc_connect(binder.open_core(), token, peer_id)
-                binder.inproc.accepted.add(token)
+                binder.inproc.accepted[token] = name
             socket.inproc.connected.setdefault(name, []).append(token)
             return binder
 

@@ -20,10 +20,12 @@ from .payloads import PayloadMixin
 from .poll import Poller
 from .shadow import number_of
 from .socket_state import SocketState
+from .waits import WaitMixin
 
 if TYPE_CHECKING:
     from .context import Context
     from .options import Options
+    from .statistics import SocketStatistics
 
 COPY_THRESHOLD = 65536
 """Octets below which copy=False copies all the same."""
@@ -31,7 +33,7 @@ COPY_THRESHOLD = 65536
 _T_co = TypeVar("_T_co", covariant=True)
 
 
-class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
+class Socket(SocketCore, PayloadMixin, WaitMixin, AttributeSetter, Generic[_T_co]):
     """A ZeroMQ socket. Made by `Context.socket`; safe to use from several threads.
 
     ctx_or_socket: the Context; or another Socket, for a shadow.
@@ -371,23 +373,54 @@ class Socket(SocketCore, PayloadMixin, AttributeSetter, Generic[_T_co]):
 
     # -- monitor
 
-    def monitor(self, addr: str | bytes | None, events: int = Event.ALL) -> None:
+    def monitor(
+        self,
+        addr: str | bytes | None,
+        events: int = Event.ALL,
+        version: int = 1,
+        type: int = SocketType.PAIR,
+    ) -> None:
         """Publish this socket's connection events at an inproc endpoint; None ends that.
 
-        Raises ZMQError: EPROTONOSUPPORT unless inproc, EADDRINUSE.
-        """
-        self._state.open_core()
-        if addr is None:
-            self._state.feed.stop()
-        else:
-            self._state.feed.start(_endpoint_text(addr), events)
+        version: 2 has PIPES_STATS and PeroMQ's own events, several values for one event, and both
+        endpoints (zmq_socket_monitor_versioned). type: PAIR, PUB or PUSH.
 
-    def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Self:
-        """A PAIR socket that receives this socket's events; the same one as long as it is open."""
+        Raises ZMQError: EINVAL for events that the version does not have, other versions or types;
+        EPROTONOSUPPORT unless inproc, EADDRINUSE; EMTHREAD for PeroMQ's events without I/O threads.
+        """
+        if addr is None:
+            self._state.stop_monitor()
+        else:
+            self._state.monitor(_endpoint_text(addr), events, version, type)
+
+    def monitor_pipes_stats(self) -> None:
+        """Have the monitor get a PIPES_STATS event for each peer: messages queued there and back.
+
+        As zmq_socket_monitor_pipes_stats. ZMQError: EINVAL unless a monitor of version 2 wants that
+        event; Again without peers.
+        """
+        self._state.tell_pipes_stats()
+
+    def statistics(self) -> SocketStatistics:
+        """Messages, octets, drops and queue depths, of each peer and in all, as of now.
+
+        Frozen; costs the socket nothing between calls. ZMQError: ENOTSOCK, ETERM. Thread-safe.
+        """
+        return self._state.statistics()
+
+    def get_monitor_socket(
+        self, events: int | None = None, addr: str | None = None, version: int = 1
+    ) -> Self:
+        """A PAIR socket that receives this socket's events; the same one as long as it is open.
+
+        events: all of the version's, without PeroMQ's own, by default. version: see `monitor`.
+        """
         if self._monitor_socket is not None and not self._monitor_socket.closed:
             return cast(Self, self._monitor_socket)
         endpoint = f"inproc://monitor.s-{self.underlying}" if addr is None else addr
-        self.monitor(endpoint, Event.ALL if events is None else events)
+        if events is None:
+            events = Event.ALL if version == 1 else Event.ALL_V2
+        self.monitor(endpoint, events, version)
         self._monitor_socket = receiver = self.context.socket(SocketType.PAIR)
         receiver.connect(endpoint)
         return cast(Self, receiver)

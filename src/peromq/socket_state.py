@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import unpatched
 from ._core.handles import SocketCore
-from .constants import Errno, SocketOption, SocketType
-from .error import ContextTerminated, ZMQError, strerror
+from .constants import Errno, Event, SocketOption, SocketType
+from .error import Again, ContextTerminated, ZMQError, strerror
 from .inproc import ENOENT, InprocLinks
 from .monitor import MonitorFeed
 from .option_table import LIVE_OPTIONS
@@ -19,6 +19,8 @@ from .version import CAPABILITIES
 
 if TYPE_CHECKING:
     from .context_state import ContextState
+    from .control.peer import Peer
+    from .statistics import SocketStatistics
 
 _O = SocketOption
 
@@ -41,6 +43,14 @@ CORE_BYTES = frozenset(
 )  # fmt: skip
 
 INPROC = "inproc://"
+NEWS = (
+    Event.SUBSCRIPTION_ACTIVE
+    | Event.MESSAGES_DROPPED
+    | Event.SEND_HWM_REACHED
+    | Event.RECEIVE_HWM_REACHED
+)
+"""Monitor events of the data plane's."""
+
 MAX_GROUP = 255
 """Octets of a group's name (RFC 48; ZMQ_GROUP_MAX_LENGTH)."""
 
@@ -58,12 +68,40 @@ class WireCore(SocketCore):
         super().__init__(state.context.engine, state.type)
         self.options = state.options
         self.socket_type = state.type
+        self.number = state.number
+        self.subscribes = state.type in (SocketType.SUB, SocketType.XSUB, SocketType.DISH)
         self._feed = state.feed
+        self._inproc = state.inproc
 
     def emit(
-        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+        self,
+        event: int,
+        value: int,
+        endpoint: str,
+        details: Mapping[str, str] | None = None,
+        *,
+        other: str = "",
+        accepted: bool = True,
     ) -> None:
-        self._feed.emit(event, value, endpoint, details)
+        pair = (endpoint, other) if accepted else (other, endpoint)
+        self._feed.emit(event, [value], pair, accepted=accepted, details=details)
+
+    def tell(
+        self, event: int, values: Sequence[int], token: int, peer: Peer | None, **details: str
+    ) -> None:
+        """An event of the data plane's. token: of the peer; 0: the socket itself."""
+        endpoint, accepted = self._inproc.names().get(token, ("", True))
+        endpoint = INPROC + endpoint if endpoint else ""
+        pair = (endpoint, "") if accepted else ("", endpoint)
+        if peer is not None:
+            accepted = peer.bound
+            pair = peer.pair()
+            details = peer.who() | details
+        self._feed.emit(event, values, pair, accepted=accepted, details=details)
+
+    def subscribed(self, topic: bytes | None) -> int:
+        """How many peers have subscribed to the topic; or how many topics or groups we have."""
+        return self.subscribers_core(topic) if topic is not None else self.topics_count()
 
     def __del__(self) -> None:
         feed = getattr(self, "_feed", None)  # absent if the core could not be made
@@ -212,6 +250,43 @@ class SocketState:
         if self.context.control is None:
             raise ZMQError(ENOENT)
         self.context.control.disconnect(core, endpoint)
+
+    # -- what can be known of it
+
+    def monitor(self, endpoint: str, events: int, version: int, socket_type: int) -> None:
+        core = self.open_core()
+        ours = events & NEWS if version == 2 else 0
+        control = self.context.control_for(endpoint) if ours else self.context.control
+        self.feed.start(endpoint, events, version, socket_type)
+        if control is not None:
+            control.watch(core, ours)
+
+    def stop_monitor(self) -> None:
+        core = self.open_core()
+        self.feed.stop()
+        if self.context.control is not None:
+            self.context.control.watch(core, 0)
+
+    def tell_pipes_stats(self) -> None:
+        self.open_core()
+        if not self.feed.events & Event.PIPES_STATS:
+            raise ZMQError(Errno.EINVAL, "Invalid argument (no monitor wants EVENT_PIPES_STATS)")
+        peers = self.statistics().peers
+        if not peers:
+            raise Again
+        for peer in peers:
+            pair = (peer.endpoint, peer.remote_endpoint)
+            self.feed.emit(
+                Event.PIPES_STATS,
+                [peer.send_queue, peer.receive_queue],
+                pair if peer.accepted else pair[::-1],
+                accepted=peer.accepted,
+            )
+
+    def statistics(self) -> SocketStatistics:
+        from .statistics import of_socket  # not above: `import peromq` shall be quick
+
+        return of_socket(self)
 
     # -- the end
 

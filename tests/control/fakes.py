@@ -90,8 +90,11 @@ class FakeSocket:
 
     # -- what the control plane calls
 
-    def emit(self, event: int, value: int, endpoint: str, details: Any = None) -> None:
+    def emit(self, event: int, value: int, endpoint: str, details: Any = None, **pair: Any) -> None:
         self._events.put((Event(event), value, endpoint))
+
+    def name_core(self, token: int) -> tuple[bytes, int]:
+        return b"", 0
 
     def retire_pipe(self, token: int) -> None:
         pass

@@ -250,3 +250,24 @@ def test_groups(pair: Pair) -> None:
     radio.send(b"hello", group="g")
     frame = dish.recv(copy=False)
     assert (frame.group, frame.bytes) == ("g", b"hello")
+
+
+def test_waiting_for_subscriptions(context: Any) -> None:
+    """Others go on meanwhile, and several may wait for different things."""
+    with context.socket(green.PUB) as pub, context.socket(green.SUB) as sub:
+        port = pub.bind_to_random_port("tcp://127.0.0.1")
+        sub.connect(f"tcp://127.0.0.1:{port}")
+        with pytest.raises(TimeoutError):
+            pub.wait_subscribers(timeout=0.02)
+        waiting = [
+            gevent.spawn(pub.wait_subscribers, b"b", 1, TIMEOUT),
+            gevent.spawn(pub.wait_subscribers, b"a", 1, TIMEOUT),
+            gevent.spawn(sub.wait_subscribed, None, TIMEOUT),
+        ]
+        sub.subscribe(b"a")
+        gevent.joinall(waiting[1:], timeout=TIMEOUT, raise_error=True)
+        sub.subscribe(b"b")
+        gevent.joinall(waiting, timeout=TIMEOUT, raise_error=True)
+        assert [each.value for each in waiting] == [1, 1, 1]
+        pub.send(b"a1")
+        assert sub.recv() == b"a1"

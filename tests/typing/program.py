@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, assert_type
 
 import peromq as zmq
+from peromq.statistics import SocketStatistics
 from peromq.utils.monitor import parse_monitor_message, recv_monitor_message
 
 
@@ -84,6 +85,10 @@ def watched(socket: zmq.Socket[bytes]) -> None:
     assert_type(message["event"], zmq.Event)
     recv_monitor_message(monitor)
     socket.disable_monitor()
+    assert_type(socket.statistics(), SocketStatistics)
+    assert_type(socket.statistics().peers[0].handshake_time, float | None)
+    assert_type(socket.wait_subscribers("topic", timeout=1), int)
+    assert_type(socket.wait_subscribed(b"topic", 0.5, count=2), int)
 
 
 def errors(socket: zmq.Socket[bytes]) -> int | None:

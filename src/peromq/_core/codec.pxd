@@ -50,6 +50,8 @@ cdef struct Codec:            # the first member of each implementation's own st
     size_t in_end
     uint8_t head[MAX_HEAD]    # of the unit whose body goes to Conn.body
     Unit unit
+    uint8_t pong[16]          # the context of an answered PING that did not come as a frame
+    uint32_t pong_len
     # writing: owner wr
     uint8_t* out_data         # sealed, to be written from out_pos to out_end
     size_t out_cap

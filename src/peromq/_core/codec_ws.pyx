@@ -2,8 +2,9 @@
 #
 #   RFC 45: payload = flags octet, body; flags: %b0 MORE, %b1 COMMAND
 #
-# A client masks what it sends, a server does not (RFC 6455, 5.1). Message fragments are put together; PING is answered, PONG ignored;
-# CLOSE ends the connection, with an echo. A ZMTP PING goes out as a WebSocket PING, as libzmq does it. No extension is ever negotiated.
+# A client masks what it sends, a server does not (RFC 6455, 5.1). Message fragments are put together; PING is answered; CLOSE ends the
+# connection, with an echo. A ZMTP PING goes out as a WebSocket PING, as libzmq does it, and PONGs are searched for its context. No
+# extension is ever negotiated.
 #
 # With CURVE ("ZWS2.0/CURVE", libzmq's) the body is a MESSAGE command of RFC 26 and its flags octet 0; the frame's flags are in the box.
 from libc.errno cimport ENOMEM, ESHUTDOWN
@@ -29,6 +30,7 @@ cdef enum:
     PONG = 10
     WS_MORE = 1                  # RFC 45 flags
     WS_COMMAND = 2
+    PING_HEAD = 8             # of a ZMTP PING as payload: flags, name, TTL; then comes the context
     MAX_CONTROL = 125            # octets of a control frame's payload (RFC 6455, 5.5)
 
 cdef enum:                       # RFC 6455, 7.4.1
@@ -79,6 +81,11 @@ cdef Codec* web_new(bint client, const uint8_t* seed, Codec* curve) noexcept nog
     memcpy(&k.random, seed, 8)
     memcpy(&k.random_in, seed + 8, 8)
     return &k.base
+
+
+cdef bint echoes_pings(const Codec* k) noexcept nogil:
+    """Does a PING's context come back? Not with CURVE: what stands outside of the box could be anybody's."""
+    return k != NULL and k.kind == &kind and (<const WebSocket*>k).curve == NULL
 
 
 cdef void web_free(Codec* base) noexcept nogil:
@@ -178,7 +185,7 @@ cdef int seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, uint8_t
     cdef uint8_t* at
     cdef int rc
     if flags & F_COMMAND and n >= 5 and n + k.extra < MAX_CONTROL and body[0] == 4 and memcmp(body + 1, b"PING", 4) == 0:
-        opcode = PING           # the answer is a PONG, of which only that it comes matters
+        opcode = PING           # the answer is a PONG with the same payload
     at = put_head(k, out, opcode, n + 1 + k.extra, &k.random, mask)
     if k.curve != NULL:
         if opcode == PING:
@@ -319,6 +326,10 @@ cdef int control(WebSocket* k, const Header* h, const uint8_t* src) noexcept nog
     if h.opcode == PING:
         # too many of them at once: 5.5.3 lets us answer the latest only
         codec_say(&k.base, frame, control_frame(k, PONG, payload, <uint32_t>h.size, frame))
+    elif h.opcode == PONG:
+        if PING_HEAD < h.size <= PING_HEAD + sizeof(k.base.pong) and memcmp(payload + 1, b"\x04PING", 5) == 0:
+            k.base.pong_len = <uint32_t>h.size - PING_HEAD
+            memcpy(k.base.pong, payload + PING_HEAD, k.base.pong_len)
     elif h.opcode == CLOSE:
         k.close_code = GOING_AWAY
         if h.size >= 2:

@@ -11,6 +11,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.body cimport FIRST_BODY, SCRATCH, body_done, grow_body
 from peromq._core.codec cimport UNSPECIFIED, UNIT_IN_PLACE, UNIT_NONE, Codec, Unit
+from peromq._core.confirm cimport confirm_pong
 from peromq._core.flow cimport BIG, F_LONG, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, chunk_unref, flow_grow
 from peromq._core.notify cimport conn_fail
 from peromq._core.reader cimport read_ended, scan_and_judge
@@ -248,6 +249,12 @@ cdef inline void put_head(uint8_t* d, int head, uint8_t flags, size_t n) noexcep
         d[1 + i] = <uint8_t>(n >> (56 - 8 * i))
 
 
+cdef inline void note_pong(Conn* c) noexcept nogil:
+    if c.codec.pong_len:
+        confirm_pong(c, c.codec.pong, c.codec.pong_len)
+        c.codec.pong_len = 0
+
+
 # ---------------------------------------------------------------- for reader.pyx
 
 cdef int coded_resume(Conn* c, bint* news) noexcept nogil:
@@ -256,6 +263,7 @@ cdef int coded_resume(Conn* c, bint* news) noexcept nogil:
     if c.body != NULL or c.codec.in_end == c.codec.in_pos:
         return 1
     rc = decode(c, news)
+    note_pong(c)
     give_back(c)
     return rc
 
@@ -274,6 +282,7 @@ cdef int coded_feed(Conn* c, const uint8_t* data, size_t n, bint* news) noexcept
 cdef int coded_read(Conn* c, bint* news) noexcept nogil:
     """One system call; 1 as much as it takes, 2 read less than it takes, 0 would block, else failed."""
     cdef int rc = read_more(c, news) if c.body == NULL else read_body(c, news)
+    note_pong(c)
     give_back(c)
     return rc
 

@@ -39,6 +39,7 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.dpos = c.inq.tail.wpos
     c.keep_subs = s.type == T_PUB or s.type == T_XPUB
     c.keep_joins = s.type == T_RADIO
+    c.asks = s.topics != NULL or s.groups_joined != NULL
     c.check = 1 if s.type == T_REQ else 4 if s.type == T_DISH else 0
     c.udp = p.udp
     p.udp = NULL

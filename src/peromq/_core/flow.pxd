@@ -17,6 +17,15 @@ cdef extern from *:
     """
     void prefetch "peromq_prefetch"(const void*) noexcept nogil
 
+# Counters that one role writes and statistics read: no lock, and no more than a plain store.
+cdef extern from *:
+    """
+    #define peromq_count_set(p, v) __atomic_store_n((p), (uint64_t)(v), __ATOMIC_RELAXED)
+    #define peromq_count_get(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+    """
+    void count_set "peromq_count_set"(uint64_t*, uint64_t) noexcept nogil
+    uint64_t count_get "peromq_count_get"(const uint64_t*) noexcept nogil
+
 cdef enum:
     F_MORE = 1      # ZMTP 3 frame flags (RFC 37)
     F_LONG = 2
@@ -76,7 +85,7 @@ cdef struct Flow:
     int open                     # frames of an unfinished message are in the tail
     # consumer
     Chunk* head
-    uint64_t nread               # messages consumed
+    uint64_t nread               # messages consumed; read by statistics: written with count_set
     uint64_t credited            # of these, what the producer has been told
     # shared
     atomic[int] refs             # one per side
@@ -89,6 +98,14 @@ cdef struct Flow:
     atomic[Chunk*] spare_body    # likewise a large body: fresh memory costs a page fault per 4 KiB
     atomic[Chunk*] offered[2]    # consumer leaves blank objects that the next large bodies may become, producer takes them
     ReleaseQueue* releases
+    # statistics; octets are those of the frames, headers included
+    uint64_t put_octets          # producer: in sealed chunks
+    uint64_t aside               # producer: of `written`, what is no message of the application's, or was counted before
+    uint64_t aside_octets        # producer: likewise
+    uint64_t got_octets          # consumer: in chunks that are done with
+    uint64_t aside_in            # consumer: of `nread`, what the application did not get
+    uint64_t aside_in_octets     # consumer: likewise
+    uint64_t stops               # producer: how often a reader stopped at the high-water mark; written with count_set
 
 cdef struct FrameRef:
     const uint8_t* data
@@ -114,6 +131,9 @@ cdef void flow_commit_body(Flow* f) noexcept nogil
 cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil
 cdef void flow_rollback(Flow* f) noexcept nogil
 cdef void flow_clear(Flow* f) noexcept nogil
+cdef uint64_t flow_octets_in(Flow* f) noexcept nogil
+cdef uint64_t flow_octets_out(Flow* f) noexcept nogil
+cdef void flow_set_aside(Flow* f, size_t n) noexcept nogil
 cdef void chunk_unref(Chunk* c) noexcept nogil
 cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil
 cdef Chunk* release_take(ReleaseQueue* q) noexcept nogil
@@ -256,7 +276,7 @@ cdef inline void flow_next(Flow* f, FrameRef* fr) noexcept nogil:
     prefetch(fr.data + fr.size)     # with many peers in turn, the next frame of this one has long left the caches
     prefetch(fr.data + fr.size + 64)
     if not fr.flags & F_MORE:
-        f.nread += 1
+        count_set(&f.nread, f.nread + 1)
     if f.head.cap == 0:
         flow_front(f)               # a body, or what is pinned: worth letting go of at once
 

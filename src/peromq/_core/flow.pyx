@@ -209,8 +209,37 @@ cdef Chunk* release_take(ReleaseQueue* q) noexcept nogil:
     return q.top.exchange(NULL, memory_order_seq_cst)
 
 
+cdef inline uint64_t published(Chunk* c) noexcept nogil:
+    """Octets of c that the consumer may see."""
+    cdef uint32_t seen = <uint32_t>c.pub.load(memory_order_relaxed)
+    if c.kind == KIND_BODY:
+        return c.size if seen else 0
+    return seen
+
+
+cdef uint64_t flow_octets_in(Flow* f) noexcept nogil:
+    """Producer: octets of the messages committed so far."""
+    return f.put_octets + published(f.unsealed) - f.aside_octets
+
+
+cdef uint64_t flow_octets_out(Flow* f) noexcept nogil:
+    """Consumer: octets of what was consumed so far."""
+    cdef Chunk* c = f.head
+    cdef uint64_t here = c.rpos
+    if c.kind == KIND_BODY:
+        here = c.size if c.rpos else 0
+    return f.got_octets + here - f.aside_in_octets
+
+
+cdef void flow_set_aside(Flow* f, size_t n) noexcept nogil:
+    """Producer: the message of one frame of n octets that is about to be committed does not count."""
+    f.aside += 1
+    f.aside_octets += frame_size(n)
+
+
 cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil:
     """Consumer: done with c. A chunk of frames nobody pins is left for the producer to use again."""
+    f.got_octets += published(c)
     if c.kind == KIND_FRAMES and c.cap > FIRST_CAP and c.refs.load(memory_order_acquire) == 1:
         c = f.spare.exchange(c, memory_order_seq_cst)
         if c != NULL:
@@ -362,8 +391,10 @@ cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil:
     last.pub.store((<uint64_t>last.wmsgs << 32) | octets, memory_order_release)
     while c != last:
         c.pub.store(SEALED | (<uint64_t>c.wmsgs << 32) | c.wpos, memory_order_release)
+        f.put_octets += published(c)
         c = c.next.load(memory_order_relaxed)
     f.unsealed = last
+    f.put_octets += first.size if first.kind == KIND_BODY else first.wpos
     first.pub.store(SEALED | (<uint64_t>first.wmsgs << 32) | first.wpos, memory_order_seq_cst)
 
 
@@ -393,5 +424,6 @@ cdef void flow_clear(Flow* f) noexcept nogil:
         c.rpos = <uint32_t>c.pub.load(memory_order_relaxed)
         c.rmsgs = c.wmsgs
     f.blocked.store(0, memory_order_seq_cst)
-    f.nread = f.credited = f.written
+    count_set(&f.nread, f.written)
+    f.credited = f.written
     f.read.store(f.written, memory_order_seq_cst)

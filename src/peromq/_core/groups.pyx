@@ -12,7 +12,9 @@ from libcpp.string cimport string
 from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
-from peromq._core.flow cimport F_COMMAND, F_MORE, flow_clear, flow_credit_due, flow_next
+from peromq._core.confirm cimport confirm_forget, confirm_wanted
+from peromq._core.flow cimport F_COMMAND, F_MORE, flow_clear, flow_credit_due, flow_next, flow_set_aside, frame_size
+from peromq._core.news cimport news_topic
 from peromq._core.patterns cimport commit, fq_done, fq_peek, fq_reject, pipe_peek, put
 from peromq._core.pubsub cimport drop_full, hand_out, untarget
 from peromq._core.sock cimport pipe_consumed, sock_process
@@ -79,6 +81,7 @@ cdef void enter_group(Sock* s, Pipe* p, const uint8_t* group, size_t n) noexcept
         count[0] += 1
     if count[0] == 1:
         s.members[0][name].push_back(p)
+        news_topic(s, p, group, n)
 
 
 cdef void strike(Sock* s, Pipe* p, const string* name) noexcept nogil:
@@ -118,6 +121,8 @@ cdef void radio_input(Sock* s, Pipe* p) noexcept nogil:
             enter_group(s, p, fr.data + 5, fr.size - 5)
         elif fr.flags & F_COMMAND and fr.size >= 6 and fr.data[0] == 5:
             leave_group(s, p, fr.data + 6, fr.size - 6)
+        p.inq.aside_in_octets += frame_size(fr.size)
+        p.inq.aside_in += not fr.flags & F_MORE
         flow_next(p.inq, &fr)
         if flow_credit_due(p.inq):
             pipe_consumed(p)
@@ -150,6 +155,7 @@ cdef void say(Sock* s, Pipe* p, bint on, const uint8_t* group, size_t n) noexcep
     memcpy(d, b"\x04JOIN" if on else b"\x05LEAVE", k)
     memcpy(d + k, group, n)
     if put(p, F_COMMAND, d, n + k, NULL) == 0:
+        flow_set_aside(p.outq, n + k)
         commit(s, p)
 
 
@@ -164,6 +170,7 @@ cdef void say_all(Sock* s, Pipe* p) noexcept nogil:
 cdef void dish_connected(Sock* s, Pipe* p) noexcept nogil:
     """A handshake is done. What may be queued was for the connection before."""
     flow_clear(p.outq)
+    confirm_forget(p)
     if not p.datagrams:
         say_all(s, p)
 
@@ -203,9 +210,11 @@ cdef int dish_join(Sock* s, const uint8_t* group, size_t n, bint on) noexcept no
         s.groups_joined.insert(name)
     else:
         s.groups_joined.erase(name)
+    s.version += 1
     for i in range(s.pipes.size()):
         if hears_now(s.pipes[0][i]):
             say(s, s.pipes[0][i], on, group, n)
+            confirm_wanted(s, s.pipes[0][i])
     return OK
 
 

@@ -1,4 +1,4 @@
-from peromq._core.handles_kinds cimport KindHandle
+from peromq._core.handles_watch cimport WatchHandle
 
-cdef class SocketCore(KindHandle):
+cdef class SocketCore(WatchHandle):
     pass

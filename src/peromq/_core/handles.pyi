@@ -2,7 +2,7 @@
 
 import builtins
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from typing_extensions import Buffer
@@ -12,6 +12,7 @@ from peromq.tracker import MessageTracker
 
 EV_DISCONNECTED: int
 EV_FLUSHED: int
+EV_NEWS: int
 
 def install(
     error_from_errno: Callable[[int], Exception],
@@ -126,6 +127,23 @@ class SocketCore:
     def notify_fd(self) -> int: ...
     def topics_count(self) -> int: ...
     def datagram_counts(self) -> tuple[int, int, int, int]: ...
+
+    # Counters, news, subscriptions (handles_watch.pyx).
+    def peer_counts(
+        self,
+    ) -> list[
+        tuple[int, bytes, int, bool, bool, Mapping[str, str] | None, int, int, tuple[int, ...]]
+    ]: ...
+    def gone_counts(self) -> tuple[tuple[int, ...], int]: ...
+    def name_core(self, token: int) -> tuple[bytes, int]: ...
+    def watch_core(self, wanted: int, number: int) -> None: ...
+    def news_core(self, token: int) -> tuple[int, int, int, int, int, list[tuple[int, bytes]]]: ...
+    def confirmed_core(
+        self, topic: bytes | None = None
+    ) -> tuple[bool, int, int, int, int, float]: ...
+    def subscribers_core(self, topic: bytes | None = None) -> int: ...
+    def wakes_core(self) -> int: ...
+    def wait_core(self, seen: int, seconds: float) -> None: ...
 
     # Data plane.
     copy_threshold: int

@@ -18,8 +18,8 @@ from peromq._core.flow cimport BIG, F_MORE, Chunk, Flow, FrameRef, body_new, bod
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
 from peromq._core.handles_base cimport LOOKS, enter, leave, moved_on, note_events, settle, wakes_of
-from peromq._core.handles_kinds cimport KindHandle
 from peromq._core.handles_parts cimport Part, Whom, part_end, part_of, put_for, put_message, whom_of
+from peromq._core.handles_watch cimport WatchHandle
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -35,6 +35,7 @@ install = _frames.install
 Engine = _base.Engine
 EV_DISCONNECTED = _base.EV_DISCONNECTED
 EV_FLUSHED = _base.EV_FLUSHED
+EV_NEWS = _base.EV_NEWS
 
 cdef enum:
     DONTWAIT = 1
@@ -381,7 +382,7 @@ cdef object _again():
 
 # ---------------------------------------------------------------- socket
 
-cdef class SocketCore(KindHandle):
+cdef class SocketCore(WatchHandle):
     """The data calls of a socket. Every method may be called from any thread."""
 
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):

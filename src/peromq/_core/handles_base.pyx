@@ -43,6 +43,7 @@ cdef extern from *:
 
 EV_DISCONNECTED = 1
 EV_FLUSHED = 2
+EV_NEWS = 3
 
 
 # ---------------------------------------------------------------- engine
@@ -395,7 +396,7 @@ cdef class CoreHandle:
         subscribe(self, topic, False)
 
     def topics_count(self):
-        """How many distinct topics are subscribed (TOPICS_COUNT)."""
+        """How many distinct topics are subscribed (TOPICS_COUNT); DISH: groups joined."""
         cdef size_t n = 0
         enter(self)
         sock_process(self.s)
@@ -403,6 +404,8 @@ cdef class CoreHandle:
             n = topics_count(self.s.topics)
         elif self.s.trie != NULL:
             n = trie_count(self.s.trie)
+        elif self.s.groups_joined != NULL:
+            n = self.s.groups_joined.size()
         leave(self)
         return n
 

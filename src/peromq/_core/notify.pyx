@@ -8,9 +8,10 @@ from libcpp.atomic cimport memory_order_seq_cst
 from peromq._core.coded_out cimport codec_free
 from peromq._core.flow cimport chunk_unref, flow_unref
 from peromq._core.iothread cimport group_drop
+from peromq._core.news cimport news_look
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
 from peromq._core.trie cimport topics_free, trie_free
-from peromq._core.types cimport DIRTY_LOOK, WaitLink
+from peromq._core.types cimport DIRTY_LOOK, EV_PONG, EV_READ, WaitLink
 from peromq._core.udp cimport Datagrams, udp_free
 from peromq._core.vectors cimport take_out
 
@@ -43,6 +44,8 @@ cdef void post_event(Pipe* p, int bits) noexcept nogil:
     s.ev_any.store(1, memory_order_seq_cst)
     wake_waiters(s)
     pthread_mutex_unlock(&s.ev_lock)
+    if bits & EV_PONG or (bits & EV_READ and (s.trie != NULL or s.members != NULL)):
+        news_look(p)
 
 
 cdef void wake_sock(Sock* s) noexcept nogil:
@@ -235,4 +238,6 @@ cdef void sock_unref(Sock* s) noexcept nogil:
     del s.notices
     del s.notice_more
     del s.targets
+    del s.news_topics
+    del s.news_tokens
     free(s)

@@ -9,10 +9,12 @@ from libc.stdint cimport uint32_t
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
+from peromq._core.confirm cimport confirm_wanted
 from peromq._core.flow cimport (BIG, F_MORE, PIN_TRACKED, Flow, flow_commit, flow_credit_due, flow_front, flow_next, flow_peek, flow_put,
                                 flow_put_body, flow_put_tracked, flow_rollback)
 from peromq._core.groups cimport (dish_connected, dish_joined, dish_peek, radio_added, radio_forget, radio_input, radio_left,
                                   radio_send)
+from peromq._core.news cimport count_drop
 from peromq._core.notify cimport wake_sock
 from peromq._core.numbered cimport number_added, number_farewell, number_left, number_send
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
@@ -97,6 +99,8 @@ cdef bint fq_reject(Sock* s, FrameRef* fr, int* rejected) noexcept nogil:
 
     False: it is time that others get the lock. The caller says WOULD_BLOCK; the wake-up posted here makes whoever waits look again.
     """
+    s.in_pipe.rejected += 1
+    s.in_pipe.inq.aside_in += 1
     fq_skip_message(s, fr)
     rejected[0] += 1
     if rejected[0] < MOST_REJECTED:
@@ -150,6 +154,7 @@ cdef int put_or_fail(Sock* s, Pipe* p, const uint8_t* data, size_t n, bint more,
     """One frame of the message under way on p; committed with the last."""
     if put(p, F_MORE if more else 0, data, n, pin) < 0:
         flow_rollback(p.outq)
+        count_drop(p)
         s.out_pipe = NULL
         s.out_drop = more
         s.out_more = more
@@ -319,6 +324,7 @@ cdef void pattern_joined(Sock* s, Pipe* p) noexcept nogil:
         pub_joined(s, p)
     elif s.type == T_DISH:
         dish_joined(s, p)
+    confirm_wanted(s, p)
 
 
 cdef void deliver(Sock* s, Pipe* p, const string* text) noexcept nogil:
@@ -342,6 +348,7 @@ cdef void pattern_left(Sock* s, Pipe* p) noexcept nogil:
     """p cannot be written to any more. May be called twice."""
     if s.out_pipe == p:
         flow_rollback(p.outq)
+        count_drop(p)
         s.out_pipe = NULL
         s.out_drop = s.out_more
     if s.reply_pipe == p:

@@ -9,8 +9,10 @@ from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
+from peromq._core.confirm cimport confirm_forget, confirm_wanted
 from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, PIN_TRACKED, Chunk, Flow, chunk_unref, flow_clear, flow_credit_due, flow_next,
-                                flow_rollback, flow_share, frame_size, frames_new, put_header)
+                                flow_rollback, flow_set_aside, flow_share, frame_size, frames_new, put_header)
+from peromq._core.news cimport count_drop, news_topic
 from peromq._core.patterns cimport commit, fq_peek, fq_reject, pipe_peek, put
 from peromq._core.requeue cimport DROP_SUBS, SUBS_AS_MESSAGES, conflate_out, flow_give_back, flow_take
 from peromq._core.sock cimport pipe_consumed, pipe_writable, sock_process
@@ -99,6 +101,7 @@ cdef int drop_full(Sock* s) noexcept nogil:
         if s.nodrop:
             s.targets.clear()
             return WOULD_BLOCK
+        count_drop(p)
         s.targets[0][i] = s.targets.back()
         s.targets.pop_back()
     if conflate:
@@ -130,6 +133,7 @@ cdef void hand_out(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin
             rc = put(p, flags, data, n, pin)
         if rc < 0:
             flow_rollback(p.outq)           # out of memory: this peer misses the message
+            count_drop(p)
             s.targets[0][i] = s.targets.back()
             s.targets.pop_back()
             continue
@@ -179,6 +183,8 @@ cdef void subscription(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n
         return
     if on:
         rc = trie_add(s.trie, p, topic, n)
+        if rc > 0:
+            news_topic(s, p, topic, n)
         if rc == LAST_OF_TOPIC or s.verbose or s.verboser:
             notice(s, p, topic, n, 1, more)
     else:
@@ -218,6 +224,9 @@ cdef void pub_input(Sock* s, Pipe* p) noexcept nogil:
         if not more and in_user_message(s, p):
             s.notice_more[0][s.notice_more.size() - 1] = 0      # its last frame was a subscription nobody is told of
         p.in_message = more
+        if sub:
+            p.inq.aside_in_octets += frame_size(fr.size)
+            p.inq.aside_in += not more
         flow_next(p.inq, &fr)
         if flow_credit_due(p.inq):
             pipe_consumed(p)
@@ -279,13 +288,17 @@ cdef void xpub_done(Sock* s, FrameRef* fr) noexcept nogil:
 
 cdef int xpub_manual(Sock* s, const uint8_t* topic, size_t n, bint on) noexcept nogil:
     """XPUB_MANUAL: subscribe the peer whose request was received last, to whatever the application likes."""
+    cdef int rc
     if s.last_sub == NULL:
         return OK
     if not on:
         trie_remove(s.trie, s.last_sub, topic, n)
         return OK
-    if trie_add(s.trie, s.last_sub, topic, n) < 0:
+    rc = trie_add(s.trie, s.last_sub, topic, n)
+    if rc < 0:
         return ENOMEM
+    if rc > 0:
+        news_topic(s, s.last_sub, topic, n)
     if s.last_value:
         s.newcomer = s.last_sub
     return OK
@@ -312,6 +325,7 @@ cdef int say(Sock* s, Pipe* p, bint on, const uint8_t* topic, size_t n) noexcept
     memcpy(d + k, topic, n)
     rc = put(p, F_COMMAND if k > 1 else 0, d, n + k, NULL)
     if rc == 0:
+        flow_set_aside(p.outq, n + k)
         commit(s, p)
     if d != stack:
         free(d)
@@ -339,6 +353,7 @@ cdef void sub_added(Sock* s, Pipe* p) noexcept nogil:
 cdef void sub_hiccup(Sock* s, Pipe* p) noexcept nogil:
     """What was queued for the lost publisher is stale."""
     flow_clear(p.outq)
+    confirm_forget(p)
     if not p.closing:
         sub_added(s, p)
 
@@ -377,11 +392,13 @@ cdef int sub_subscribe(Sock* s, const uint8_t* topic, size_t n, bint on) noexcep
             return ENOMEM
     elif topics_remove(s.topics, topic, n) != 1:
         return OK
+    s.version += 1
     for i in range(s.pipes.size()):
         p = s.pipes[0][i]
         if speaks_to(p):
             shorten(s, p)
             rc |= say(s, p, on, topic, n)
+            confirm_wanted(s, p)
     return rc
 
 
@@ -447,9 +464,15 @@ cdef int xsub_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin
             untarget(s, p)
             continue
         if not more:
+            if sub and first:
+                flow_set_aside(p.outq, n)
             commit(s, p)
             if s.resay:
                 sub_added(s, p)
         i += 1
     s.out_more = more
+    if sub:
+        s.version += 1
+        for i in range(s.targets.size()):
+            confirm_wanted(s, s.targets[0][i])
     return OK

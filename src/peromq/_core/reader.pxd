@@ -10,6 +10,7 @@ cdef int conn_resume(Conn* c) noexcept nogil
 cdef int conn_feed(Conn* c, const uint8_t* data, size_t n) noexcept nogil
 cdef int group_read(Group* g) noexcept nogil
 cdef void watch(Conn* c, bint on) noexcept nogil
+cdef void stop_watching(Conn* c) noexcept nogil
 
 # for body.pyx and coded_in.pyx
 cdef int read_ended(Conn* c, ssize_t r) noexcept nogil

@@ -10,14 +10,15 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.body cimport FIRST_BODY, SCRATCH, finish_body, grow_body, read_body, set_low_water, streaming
 from peromq._core.coded_in cimport coded_feed, coded_read, coded_resume
-from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, flow_grow, flow_publish,
-                                get_size8, quota)
+from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, count_set, flow_grow,
+                                flow_publish, get_size8, quota)
+from peromq._core.news cimport news_post
 from peromq._core.notify cimport conn_fail, conn_unref, post_event
 from peromq._core.requeue cimport flow_keep_last
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, MSG_DONTWAIT, epoll_ctl, epoll_event, epoll_wait, now_ns,
                                  pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock, quickack, sys_recv)
 from peromq._core.traffic cimport check_frame, handle_command
-from peromq._core.types cimport EV_READ, FAILED, OK, Conn, Group
+from peromq._core.types cimport EV_READ, FAILED, NEWS_STOPPED, OK, Conn, Group
 from peromq._core.udp cimport Datagrams, udp_read
 
 cdef enum:
@@ -178,6 +179,14 @@ cdef void watch(Conn* c, bint on) noexcept nogil:
         conn_fail(c, errno)             # out of memory or of watches: better no connection than a deaf one
 
 
+cdef void stop_watching(Conn* c) noexcept nogil:
+    """The high-water mark is reached: what comes next is left to the kernel."""
+    if c.watched:
+        count_set(&c.inq.stops, c.inq.stops + 1)
+        news_post(c.pipe, NEWS_STOPPED)
+        watch(c, False)
+
+
 cdef int read_ended(Conn* c, ssize_t r) noexcept nogil:
     if r < 0 and (errno == EAGAIN or errno == EINTR):
         return 0
@@ -267,7 +276,7 @@ cdef int read_locked(Conn* c, int calls) noexcept nogil:
     if c.low_water or c.body != NULL:
         set_low_water(c)
     if c.paused.load(memory_order_relaxed):
-        watch(c, False)
+        stop_watching(c)
     if news:
         tell_consumer(c)
     elif c.body != NULL and rc >= 0:

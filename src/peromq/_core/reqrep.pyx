@@ -3,6 +3,7 @@ from libc.errno cimport ENOMEM
 from libc.string cimport memcmp
 
 from peromq._core.flow cimport F_LONG, F_MORE, flow_rollback, get_size8, put_header
+from peromq._core.news cimport count_unroutable
 from peromq._core.patterns cimport EFSM, fq_done, fq_peek, fq_reject, lb_pick, put, put_or_fail, swallow
 from peromq._core.routing cimport array_turn
 from peromq._core.sock cimport pipe_writable
@@ -129,6 +130,7 @@ cdef int rep_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin)
         # RFC 28: a reply whose requester is gone is silently dropped
         if not more:
             s.awaiting = 0
+            count_unroutable(s)
         return swallow(s, more)
     if not s.out_more:
         while i < s.envelope.size():

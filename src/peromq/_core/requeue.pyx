@@ -7,11 +7,12 @@
 # Receiving: what arrives goes to a flow of its own, `raw`, of which a reader drops all but the newest message; the application's side
 # moves that one to inq, replacing what is there, under Conn.rlock or Link.lock. So memory stays bounded whoever is slow, and the calls
 # that read inq need to know nothing of it.
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
-from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, KIND_BODY, chunk_unref, flow_clear, flow_commit, flow_front, flow_new,
-                                flow_next, flow_peek, flow_publish, flow_put, flow_put_body, flow_unref)
+from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, KIND_BODY, chunk_unref, count_set, flow_clear, flow_commit, flow_front,
+                                flow_new, flow_next, flow_octets_in, flow_peek, flow_publish, flow_put, flow_put_body,
+                                flow_unref, frame_size)
 from peromq._core.notify cimport link_post
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_t, pthread_mutex_unlock
 from peromq._core.types cimport EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, Conn
@@ -26,6 +27,7 @@ cdef Flow* flow_take(Flow* f) noexcept nogil:
     if old == NULL:
         return NULL
     flow_publish(f, 0, f.tail.wpos)
+    f.put_octets = flow_octets_in(f) + f.aside_octets
     fresh = old.head
     old.head = f.head
     old.tail = old.unsealed = f.tail
@@ -34,7 +36,8 @@ cdef Flow* flow_take(Flow* f) noexcept nogil:
     old.produced.store(f.written, memory_order_relaxed)
     f.head = f.tail = f.unsealed = fresh
     f.open = 0
-    f.nread = f.credited = f.written
+    count_set(&f.nread, f.written)
+    f.credited = f.written
     f.read.store(f.written, memory_order_seq_cst)
     return old
 
@@ -42,6 +45,7 @@ cdef Flow* flow_take(Flow* f) noexcept nogil:
 cdef int move(Flow* f, FrameRef* fr) noexcept nogil:
     """A frame of another flow, whose large bodies go by reference."""
     cdef uint8_t flags = fr.flags & (F_MORE | F_COMMAND)
+    f.aside_octets += frame_size(fr.size)
     if fr.size < BIG:
         return flow_put(f, flags, fr.data, fr.size)
     return flow_put_body(f, flags, fr.data, fr.size, fr.chunk)
@@ -68,6 +72,7 @@ cdef void flow_give_back(Flow* f, Flow* old, int subs) noexcept nogil:
             if subs == SUBS_AS_MESSAGES and command:
                 as_message(&fr)
             if move(f, &fr) == 0 and not more:
+                f.aside += 1                        # it was counted when it was put first
                 flow_commit(f)
         inside = more
         flow_next(old, &fr)
@@ -124,16 +129,28 @@ cdef void forget_newest(Pipe* p) noexcept nogil:
     cdef Chunk* n = c.next.load(memory_order_relaxed)
     cdef Chunk* nn
     c.next.store(NULL, memory_order_relaxed)
-    c.wpos = <uint32_t>p.newest_pub
     c.wmsgs = <uint32_t>(p.newest_pub >> 32)
     c.pub.store(p.newest_pub, memory_order_seq_cst)
+    if f.unsealed != c:
+        f.put_octets -= c.size if c.kind == KIND_BODY else c.wpos       # it is open again
+    c.wpos = <uint32_t>p.newest_pub
     f.tail = f.unsealed = c
     f.written -= 1
+    f.aside -= 1                    # it was sent nevertheless
+    p.dropped += 1
     f.produced.store(f.written, memory_order_relaxed)
     while n != NULL:
         nn = n.next.load(memory_order_relaxed)
         chunk_unref(n)
         n = nn
+
+
+cdef void drop_all(Pipe* p) noexcept nogil:
+    cdef uint64_t stale = p.outq.written - p.outq.nread
+    p.dropped += stale
+    if p.link != NULL:
+        p.outq.aside_in += stale        # the far end's count, under Link.lock
+    flow_clear(p.outq)
 
 
 cdef void conflate_out(Pipe* p) noexcept nogil:
@@ -142,15 +159,15 @@ cdef void conflate_out(Pipe* p) noexcept nogil:
     cdef Conn* c = p.conn
     if p.link != NULL:
         pthread_mutex_lock(&p.link.lock)
-        flow_clear(f)
+        drop_all(p)
         pthread_mutex_unlock(&p.link.lock)
         return
     if c == NULL:
-        flow_clear(f)
+        drop_all(p)
         return
     pthread_mutex_lock(&c.wlock)
     if c.boundary:
-        flow_clear(f)
+        drop_all(p)
         c.cur = f.head
         c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
     elif f.written - f.nread > 1 and p.newest_at != NULL:
@@ -176,6 +193,7 @@ cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil:
         flow_keep_last(raw)
         if flow_peek(raw, &fr):
             if not (s.in_more and s.in_pipe == p):      # else what is there is being received
+                p.inq.aside_in += p.inq.written - p.inq.nread
                 flow_clear(p.inq)
             while True:
                 more = fr.flags & F_MORE

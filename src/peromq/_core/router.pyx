@@ -6,6 +6,7 @@ from libcpp.atomic cimport memory_order_seq_cst
 from libcpp.string cimport string
 
 from peromq._core.flow cimport F_MORE, flow_peek
+from peromq._core.news cimport count_drop, count_unroutable
 from peromq._core.patterns cimport deliver, fq_done, fq_peek, put_or_fail, swallow
 from peromq._core.routing cimport IN, array_add, array_remove
 from peromq._core.sock cimport pipe_abort, pipe_close, pipe_writable, sock_process
@@ -100,9 +101,15 @@ cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* p
         sock_process(s)
     p = find(s, <const char*>data, n)
     if p == NULL or p.ended or p.closing:
-        return EHOSTUNREACH if s.mandatory else swallow(s, more)
+        if s.mandatory:
+            return EHOSTUNREACH
+        count_unroutable(s)
+        return swallow(s, more)
     if not pipe_writable(p):
-        return WOULD_BLOCK if s.mandatory else swallow(s, more)
+        if s.mandatory:
+            return WOULD_BLOCK
+        count_drop(p)
+        return swallow(s, more)
     s.out_pipe = p
     s.out_more = 1
     return OK

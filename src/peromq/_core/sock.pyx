@@ -10,9 +10,11 @@ from libcpp.unordered_map cimport unordered_map
 from libcpp.vector cimport vector
 
 from peromq._core.coded_out cimport codec_attach
+from peromq._core.confirm cimport confirm_heard
 from peromq._core.conn cimport conn_new
 from peromq._core.flow cimport Flow, flow_credit, flow_front, flow_full, flow_new, flow_rollback
 from peromq._core.iothread cimport group_drop, group_for
+from peromq._core.news cimport count_gone, news_post
 from peromq._core.notify cimport (conn_unref, engine_post, io_introduce, io_mark_dirty, link_leave, link_post, pipe_unref, post_event,
                                   wake_for_peer, wake_sock)
 from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
@@ -23,8 +25,8 @@ from peromq._core.requeue cimport conflate_pipe
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
 from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close
 from peromq._core.trie cimport topics_new, trie_new
-from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_READ, EV_WRITE, S_CLOSED, T_CHANNEL, T_CLIENT,
-                                 T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
+from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_PONG, EV_READ, EV_WRITE, NEWS_FULL, S_CLOSED, T_CHANNEL,
+                                 T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
                                  T_REQ, T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, Conn, Group, IoThread)
 from peromq._core.vectors cimport take_out
 from peromq._core.writer cimport conn_write
@@ -62,6 +64,8 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.notice_more = new deque[int]()
     s.notice_from = new deque[Pipe*]()
     s.targets = new vector[Pipe*]()
+    s.news_topics = new deque[string]()
+    s.news_tokens = new deque[int64_t]()
     s.request_id = s.next_rid = <uint32_t>(<size_t>now_ns() ^ (<size_t>s >> 4))    # RFC 28: begins anywhere
     s.balances = (type == T_PUSH or type == T_DEALER or type == T_PAIR or type == T_CLIENT or type == T_SCATTER
                   or type == T_CHANNEL)
@@ -75,6 +79,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
         s.asked = trie_new()
     elif type == T_SUB or type == T_XSUB:
         s.topics = topics_new()
+        s.version = 1
     elif type == T_STREAM:
         s.mandatory = 1
         s.notify = 3
@@ -86,6 +91,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
         s.out_group = new string()
     elif type == T_DISH:
         s.groups_joined = new ordered_set[string]()
+        s.version = 1
         s.in_group = new string()
     return s
 
@@ -250,6 +256,7 @@ cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
     p.listed = 0
     p.ended = 1
     pattern_left(s, p)
+    count_gone(s, p)
     array_remove(&s.fq, p, IN)
     array_remove(&s.lb, p, OUT)
     last = s.pipes.back()
@@ -348,6 +355,8 @@ cdef void sock_process(Sock* s) noexcept nogil:
                 pattern_input(s, p)
             if bits & EV_WRITE:
                 array_activate(&s.lb, p, OUT)
+            if bits & EV_PONG:
+                confirm_heard(s, p)
             if bits & EV_GONE:
                 pipe_gone(s, p)
             elif bits & EV_HICCUP and p.conn != NULL and p.conn.failed.load(memory_order_seq_cst):
@@ -408,6 +417,8 @@ cdef bint pipe_writable(Pipe* p) noexcept nogil:
         return True
     f.blocked.store(1, memory_order_seq_cst)
     if flow_full(f):
+        p.full += 1
+        news_post(p, NEWS_FULL)
         return False
     return f.blocked.exchange(0, memory_order_seq_cst) == 1
 

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 from libcpp.atomic cimport memory_order_relaxed
 
+from peromq._core.confirm cimport confirm_pong
 from peromq._core.flow cimport F_COMMAND, F_MORE
 from peromq._core.notify cimport io_mark_dirty
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
@@ -31,6 +32,9 @@ cdef int handle_command(Conn* c, const uint8_t* d, size_t n) noexcept nogil:
             c.cmd_len = <uint32_t>(7 + k)
         pthread_mutex_unlock(&c.wlock)
         io_mark_dirty(c, DIRTY_LOOK)
+        return 0
+    if d[0] == 4 and c.asks and memcmp(d + 1, b"PONG", 4) == 0:
+        confirm_pong(c, d + 5, n - 5)
         return 0
     if c.keep_subs:
         if d[0] == 9 and n >= 10 and memcmp(d + 1, b"SUBSCRIBE", 9) == 0:

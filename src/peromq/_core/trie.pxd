@@ -27,6 +27,7 @@ cdef int trie_remove(Trie* self, void* subscriber, const unsigned char* topic, s
 cdef void trie_match(Trie* self, const unsigned char* data, size_t n, SubscriberFound found, void* arg) noexcept nogil
 cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, void* arg) noexcept nogil
 cdef size_t trie_count(const Trie* self) noexcept nogil
+cdef bint trie_knows(const Trie* self, const void* subscriber) noexcept nogil
 
 cdef Topics* topics_new() noexcept nogil
 cdef void topics_free(Topics* self) noexcept nogil

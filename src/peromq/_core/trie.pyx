@@ -184,6 +184,11 @@ cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, 
     map_free(nodes)
 
 
+cdef bint trie_knows(const Trie* self, const void* subscriber) noexcept nogil:
+    """Has it subscribed to anything?"""
+    return map_find(&self.subscribers, subscriber) != NULL
+
+
 cdef size_t trie_count(const Trie* self) noexcept nogil:
     """How many topics have a subscriber."""
     return self.radix.topics

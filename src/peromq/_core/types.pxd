@@ -46,6 +46,14 @@ cdef enum:                    # Pipe.ev_bits
     EV_WRITE = 2              # the outbound flow was full and has room again
     EV_GONE = 4               # the connection ended (accepted), or the inproc peer closed
     EV_HICCUP = 8             # the connection ended, the pipe stays (connected)
+    EV_PONG = 16              # the answer to a PING of confirm.pyx
+
+cdef enum:                    # Pipe.news, Sock.news: what a monitor may want to hear of
+    NEWS_SUBSCRIBED = 1       # a subscription is active
+    NEWS_FULL = 2             # the send queue reached the high-water mark
+    NEWS_STOPPED = 4          # the receive queue did
+    NEWS_DROPPED = 8          # messages were dropped
+    NEWS_POSTED = 16          # the control plane has been told to look
 
 cdef enum:                    # Conn.dirty bits
     DIRTY_LOOK = 1            # something to see to
@@ -66,6 +74,17 @@ cdef enum:                    # Sock.state bits
 
 cdef enum:
     WIRE_CAP = 147456         # octets of Group.wire_in, wire_out: two messages of 64 KiB, or what a read gives at best
+
+cdef struct Totals:           # of a peer, or of all that are gone; octets with frame headers
+    uint64_t sent
+    uint64_t received
+    uint64_t sent_octets
+    uint64_t received_octets
+    uint64_t dropped          # not queued, or no longer, on the way out
+    uint64_t rejected         # came, but the pattern did not want it
+    uint64_t replaced         # came, but CONFLATE kept a newer one
+    uint64_t full             # how often the send queue reached its mark
+    uint64_t stopped          # how often the receive queue did
 
 cdef struct Waiter:           # one blocked caller; lives on its stack
     int efd                   # const
@@ -133,6 +152,16 @@ cdef struct Pipe:             # a socket's relation to one peer
     int ev_linked             # ev
     Pipe* ev_next             # ev
     Chunk* properties         # app: pins the dict of the peer's handshake properties, or NULL
+    uint64_t dropped          # app: see Totals
+    uint64_t dropped_told     # app: of these, what a monitor was told of
+    uint64_t rejected         # app
+    uint64_t full             # app
+    atomic[int] news          # shared: NEWS_*
+    uint32_t confirmed        # app: subscribers: Sock.version that the peer has confirmed
+    uint32_t asking           # app: ... and the one it is being asked about
+    uint32_t serial           # app: of the PING it was asked with
+    int stage                 # app: which of the two PINGs is unanswered; 0: none
+    int64_t confirmed_at      # app: ns
 
 cdef struct Conn:
     atomic[int] refs          # shared: pipe, I/O thread, dirty list
@@ -143,6 +172,7 @@ cdef struct Conn:
     int64_t token             # const
     atomic[int] failed        # shared: 0, or 1 + reason; set once, by compare-exchange
     atomic[int] cut           # shared: asked to be torn down
+    atomic[uint32_t] pong     # shared: serial of the last PING of confirm.pyx that was answered
     int fd                    # rd+wr; -1 after teardown
     Codec* codec              # const; NULL: the wire carries plain frames
     # reading
@@ -165,6 +195,7 @@ cdef struct Conn:
     int keep_joins            # const: JOIN and LEAVE do
     void* udp                 # const: the descriptor carries datagrams: a Datagrams (udp.pxd), or NULL
     int newest_only           # const: CONFLATE: inq keeps the newest message
+    int asks                  # const: we may ask the peer whether he has our subscriptions
     int64_t max_size          # const
     size_t unfinished         # rd: octets of the message whose last frame had MORE
     size_t max_unfinished     # const
@@ -339,6 +370,17 @@ cdef struct Sock:
     Pipe* newcomer            # XPUB_MANUAL_LAST_VALUE: who alone gets the next message
     int subs_inside           # XSUB: later frames of the message may be subscriptions as well
     int resay                 # XSUB: say all topics again behind the message
+    # statistics, monitors
+    Totals gone               # app: of peers that are no more
+    uint64_t unroutable       # app: messages for which there was no peer
+    uint64_t unroutable_told  # app
+    atomic[int] news          # shared: NEWS_*
+    atomic[int] news_wanted   # shared: NEWS_* that a monitor wants
+    atomic[int64_t] news_number   # shared: by which the control plane knows the socket
+    deque[string]* news_topics    # app: publishers: subscriptions to tell of
+    deque[int64_t]* news_tokens   # app: ... and whose they are
+    uint32_t version          # app: subscribers: counts changes of what is subscribed
+    uint32_t serial           # app: of the last PING of confirm.pyx
     # spin: guesses of all who wait, shared
     atomic[int] short_wait    # the last wait was short enough for spinning to pay
     atomic[int] spin_skip     # waits to sit out before the next try

@@ -15,7 +15,7 @@ from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from peromq._core.flow cimport F_MORE, Flow, flow_commit, flow_front, flow_next, flow_peek, flow_put, flow_rollback, quota
 from peromq._core.notify cimport post_event
 from peromq._core.patterns cimport lb_pick, put, put_or_fail
-from peromq._core.reader cimport watch
+from peromq._core.reader cimport stop_watching, watch
 from peromq._core.sysio cimport MSG_DONTWAIT, MSG_NOSIGNAL, MSG_TRUNC, iovec, now_ns
 from peromq._core.types cimport EV_READ, FAILED, OK, WOULD_BLOCK
 
@@ -209,7 +209,7 @@ cdef int udp_read(Conn* c, int calls) noexcept nogil:
             if quota(f):                # Dekker with the consumer, which reads `paused` after it gave credit
                 c.paused.store(0, memory_order_relaxed)
                 continue
-            watch(c, False)
+            stop_watching(c)
             break
         if receive(c, room) < UDP_BATCH:
             break

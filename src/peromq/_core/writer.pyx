@@ -7,8 +7,8 @@ from libc.string cimport memcpy, memset
 from libcpp.atomic cimport memory_order_acquire, memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.coded_out cimport coded_write_once
-from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, SEALED, Chunk, Flow, chunk_retire, flow_credit,
-                                get_size8)
+from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, SEALED, Chunk, Flow, chunk_retire, count_set,
+                                flow_credit, get_size8)
 from peromq._core.notify cimport conn_fail, post_event
 from peromq._core.sysio cimport (EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLONESHOT, EPOLLOUT, MSG_DONTWAIT, MSG_NOSIGNAL, epoll_ctl,
                                  epoll_event, iovec, msghdr, pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_unlock,
@@ -40,14 +40,15 @@ cdef void credit_all(Conn* c, Chunk* last, uint64_t last_pub) noexcept nogil:
     cdef Chunk* ch = f.head
     cdef Chunk* n
     cdef uint32_t msgs
+    cdef uint64_t nread = f.nread
     while ch != last:
         n = ch.next.load(memory_order_acquire)
-        f.nread += <uint32_t>((ch.pub.load(memory_order_relaxed) & ~SEALED) >> 32) - ch.rmsgs
+        nread += <uint32_t>((ch.pub.load(memory_order_relaxed) & ~SEALED) >> 32) - ch.rmsgs
         chunk_retire(f, ch)
         ch = n
     f.head = last
     msgs = <uint32_t>((last_pub & ~SEALED) >> 32)
-    f.nread += msgs - last.rmsgs
+    count_set(&f.nread, nread + msgs - last.rmsgs)
     last.rmsgs = msgs
     last.rpos = <uint32_t>last_pub
     c.boundary = 1
@@ -94,7 +95,7 @@ cdef void credit_walk(Conn* c) noexcept nogil:
             at = ch
             at_pos = pos
             ch.rmsgs += 1
-            f.nread += 1
+            count_set(&f.nread, f.nread + 1)
     ch = f.head
     while ch != at:
         n = ch.next.load(memory_order_acquire)

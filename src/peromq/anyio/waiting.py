@@ -14,6 +14,9 @@ from ..error import Again
 
 _T = TypeVar("_T")
 
+ANYTHING = 0
+"""What a turn wants that is to look whenever something happens, whatever it is."""
+
 
 class Watched(Protocol):
     """What `Waiting` needs of a socket."""
@@ -88,7 +91,7 @@ class Waiting:
         if events & PollEvent.POLLOUT and self._writers and self._writers[0] is not but:
             self._writers[0].wake()
         for turn in self._pollers:
-            if events & turn.wanted and turn is not but:
+            if (events & turn.wanted or turn.wanted == ANYTHING) and turn is not but:
                 turn.wake()
 
     def look(self, socket: Watched) -> None:
@@ -125,6 +128,22 @@ class Waiting:
                 self.note(events, but=turn)
                 if events & wanted:
                     return events & wanted
+                await self._change(socket, turn)
+        finally:
+            self._pollers.remove(turn)
+            self._pass_on(self._pollers)
+
+    async def until_true(self, socket: Watched, attempt: Callable[[], _T]) -> _T:
+        """What `attempt` returns, once it does not raise Again; tried whenever anything happens."""
+        turn = Turn(ANYTHING)
+        self._pollers.append(turn)
+        try:
+            while True:
+                self.note(socket._read_events(), but=turn)
+                try:
+                    return attempt()
+                except Again:
+                    pass
                 await self._change(socket, turn)
         finally:
             self._pollers.remove(turn)

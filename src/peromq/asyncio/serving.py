@@ -32,7 +32,7 @@ class Serving(AsyncCore):
     all. Calls that come while others wait go to the end of the line.
     """
 
-    _pollers: deque[Waiting[int]]
+    _pollers: deque[Waiting[Any]]
     _loop: asyncio.AbstractEventLoop | None
     _registered: bool
 

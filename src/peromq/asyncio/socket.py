@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 from warnings import warn
 
 from .. import Context as SyncContext
@@ -14,6 +14,7 @@ from .. import Socket as SyncSocket
 from ..constants import Errno, Flag, PollEvent
 from ..error import Again, ZMQError
 from ..poll import zmq_poll
+from ..waits import NO_WORD, confirmed, encoded, late, subscribed, turns
 from .poller import Poller
 from .serving import Serving
 from .waiting import Waiting
@@ -140,6 +141,50 @@ class Socket(Serving, SyncSocket[Any]):  # type: ignore[misc]
             raise Again
         return happened
 
+    def _wait_until(  # type: ignore[override]
+        self, attempt: Callable[[], _T], timeout: float | None, what: str
+    ) -> asyncio.Future[_T]:
+        self._note()
+        try:
+            return self._done(attempt())
+        except Again:
+            pass
+        loop = self._get_loop()
+        waiting: Waiting[_T] = Waiting(self, self._pollers, attempt, loop)
+        if timeout is not None:
+            waiting.give_up_after(max(timeout, 0), partial(_give_up, what, timeout))
+        self._pollers.append(waiting)
+        self._watch()
+        return waiting
+
+    async def wait_subscribed(  # type: ignore[override]
+        self,
+        topic: str | bytes | None = None,
+        timeout: float | None = None,
+        *,
+        count: int | None = None,
+    ) -> int:
+        """As `peromq.Socket.wait_subscribed`, but only this task waits."""
+        attempt = partial(confirmed, self._state, encoded(topic), count)
+        for seconds in turns(timeout):
+            try:
+                found, settling = await self._wait_until(attempt, seconds, NO_WORD)
+            except TimeoutError:
+                continue
+            await asyncio.sleep(settling)
+            return found
+        raise late(NO_WORD, timeout)
+
+    async def wait_subscribers(  # type: ignore[override]
+        self,
+        topic: str | bytes | None = None,
+        count: int = 1,
+        timeout: float | None = None,
+    ) -> int:
+        """As `peromq.Socket.wait_subscribers`, but only this task waits."""
+        attempt = partial(subscribed, self._state, encoded(topic), count)
+        return await self._wait_until(attempt, timeout, f"fewer than {count} subscribers")
+
     def send_many(self, messages: Iterable[Any], flags: int = 0) -> asyncio.Future[int]:  # type: ignore[override]
         """Send each item of an iterable as a message of one part. How many were queued.
 
@@ -201,6 +246,10 @@ class Socket(Serving, SyncSocket[Any]):  # type: ignore[misc]
         def recv_serialized(  # type: ignore[override]
             self, deserialize: Callable[[list[Any]], _R], flags: int = 0, copy: bool = True
         ) -> asyncio.Future[_R]: ...
+
+
+def _give_up(what: str, timeout: float) -> NoReturn:
+    raise late(what, timeout)
 
 
 class Batch:

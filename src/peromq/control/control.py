@@ -14,16 +14,19 @@ from ..error import ZMQError
 from ..transports import MULTICAST, Transport, UdpTransport, check_endpoint, split_endpoint
 from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
+from .facts import PeerFacts
 from .hub import Hub
 from .listener import Listener
 from .loop import READ
 from .multicast import MulticastPeer, open_link
+from .news import NewsDesk, Watched
 from .record import SocketRecord
 from .settings import Core, Settings
 from .zap import ZapDoor
 
 _EV_DISCONNECTED = 1  # as in _core.handles
 _EV_FLUSHED = 2
+_EV_NEWS = 3
 
 # A second connect to the same endpoint is nothing new for these (libzmq: socket_base).
 _CONNECT_ONCE = frozenset({SocketType.DEALER, SocketType.SUB, SocketType.PUB, SocketType.REQ})
@@ -60,6 +63,7 @@ class Control:
         """
         self._engine = engine
         self._hub = Hub(open_zap_door, begin_thread)
+        self._news = NewsDesk(self._hub.loop, self._hub.peers.get)
         self._records: dict[int, SocketRecord] = {}
         self._lock = unpatched.RLock()
         self._changed = unpatched.Condition(self._lock)
@@ -79,7 +83,8 @@ class Control:
         try:
             listening = transport.listen(address, settings.options)
         except ZMQError as failure:
-            record.emit(Event.BIND_FAILED, failure.errno or 0, endpoint)
+            details = {"Reason": failure.strerror}
+            record.emit(Event.BIND_FAILED, failure.errno or 0, endpoint, details)
             raise
         descriptor = listening.sock.fileno()
         listener = Listener(record, settings, transport, listening)
@@ -175,6 +180,21 @@ class Control:
                     found.append(peer.describe())
         return found
 
+    def watch(self, sock: Watched, events: int) -> None:
+        """Have the socket's monitor told of these events of the data plane's; 0 ends that."""
+        with self._lock:
+            self._start()
+        self._news.watch(sock, events)
+
+    def facts(self, sock: Core) -> tuple[dict[int, PeerFacts], dict[int, int]]:
+        """What is known of each peer, by token; and how often each monitor event happened."""
+        record = self._records.get(id(sock.options))
+        if record is None:
+            return {}, {}
+        found = {peer.token: peer.facts() for peer in list(record.peers.values())}
+        with record.lock:
+            return found, dict(record.counts)
+
     def new_token(self) -> int:
         """A token never given before in this context."""
         return self._hub.new_token()
@@ -207,16 +227,19 @@ class Control:
         with self._lock:
             if self._stopped:
                 raise ZMQError(Errno.ETERM)
-            if not self._started:
-                self._started = True
-                self._hub.loop.watch(self._engine.event_fd, READ, self._read_engine)
-                self._hub.loop.start()
+            self._start()
             record = self._records.get(id(sock.options))
             if record is None:
                 record = SocketRecord(self._hub, sock, self._gone)
                 self._records[id(sock.options)] = record
         record.add_handle(sock)
         return record
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._hub.loop.watch(self._engine.event_fd, READ, self._read_engine)
+            self._hub.loop.start()
 
     def _await_ports(self, peers: list[DatagramPeer]) -> None:
         """The data plane closes their descriptors: the ports are to be free when we return."""
@@ -276,6 +299,9 @@ class Control:
 
     def _read_engine(self) -> None:
         for kind, token, value in self._engine.poll_events():
+            if kind == _EV_NEWS:
+                self._news.come(token, value)
+                continue
             peer = self._hub.peers.get(token)
             if peer is None:
                 continue  # it was forgotten meanwhile

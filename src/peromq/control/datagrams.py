@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import replace
 
 from .. import unpatched
 from ..error import ZMQError
 from ..transports import UdpTransport
+from .facts import PeerFacts
 from .peer import Peer
 from .record import SocketRecord
 from .settings import Core, Settings
@@ -47,6 +49,10 @@ class DatagramPeer(Peer):
             raise ZMQError(status)
         self._descriptor = sock.detach()
         self.has_queue = self.attached = True
+
+    def facts(self) -> PeerFacts:
+        """An address has no other end, and one that receives was bound."""
+        return replace(super().facts(), accepted=self.receives)
 
     def disconnect(self, linger: int) -> None:
         """Control thread: end it, flushing for `linger` ms at the longest."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..constants import Event, ReconnectStop, SocketType
 from ..transports import Route, Target, Transform, Transport, WebPlace, finish_connect
@@ -83,11 +84,13 @@ class Dialer(Peer):
         if attempt != self._attempt or self.finished or self.aborted:
             return
         if isinstance(found, OSError):
+            self.reason = found.strerror or str(found)
             self._retry()
         elif isinstance(found, Exception):
             raise found
         else:
             self._routes = deque(found)
+            self.reason = os.strerror(errno.EADDRNOTAVAIL)
             self._try_routes(errno.EADDRNOTAVAIL)
 
     def _try_routes(self, last_error: int) -> None:
@@ -97,6 +100,7 @@ class Dialer(Peer):
                 connection, status = self._target.dial(self._routes.popleft())
             except OSError as failure:
                 last_error = failure.errno or 0
+                self.reason = os.strerror(last_error)
                 continue
             if status == 0:
                 self._open(connection)
@@ -104,6 +108,7 @@ class Dialer(Peer):
             if status == errno.EINPROGRESS:
                 self._wait_for(connection)
                 return
+            self.reason = os.strerror(status)
             self._close_attempt(connection)
             last_error = status
         stop = self.settings.options.reconnect_stop & ReconnectStop.CONN_REFUSED
@@ -131,6 +136,7 @@ class Dialer(Peer):
         try:
             finish_connect(connection)
         except OSError as failure:
+            self.reason = failure.strerror or str(failure)
             self._close_attempt(connection)
             self._try_routes(failure.errno or 0)
         else:
@@ -139,6 +145,7 @@ class Dialer(Peer):
     def _connect_expired(self) -> None:
         connection = self._take_connecting()
         if connection is not None:
+            self.reason = os.strerror(errno.ETIMEDOUT)
             self._close_attempt(connection)
             self._try_routes(errno.ETIMEDOUT)
 
@@ -162,24 +169,23 @@ class Dialer(Peer):
         if failure is None:
             self._connected(connection)
             return
-        reason = failure.strerror or str(failure)
-        if reason != self._told:
-            self._told = reason
-            self.note(logging.INFO, f"{self.settings.type.name} {self.endpoint}: {reason}")
-        self._close_attempt(connection, {"Reason": reason})
+        self.reason = failure.strerror or str(failure)
+        if self.reason != self._told:
+            self._told = self.reason
+            self.note(logging.INFO, f"{self.settings.type.name} {self.endpoint}: {self.reason}")
+        self._close_attempt(connection)
         self._try_routes(failure.errno or 0)
 
     def _connected(self, connection: socket.socket) -> None:
         self._routes.clear()
+        self.meet(connection)
         self.emit(Event.CONNECTED, connection.fileno())
         self.converse(connection)
 
-    def _close_attempt(
-        self, connection: socket.socket, details: Mapping[str, str] | None = None
-    ) -> None:
+    def _close_attempt(self, connection: socket.socket) -> None:
         descriptor = connection.fileno()
         connection.close()
-        self.emit(Event.CLOSED, descriptor, details)
+        self.emit(Event.CLOSED, descriptor, self.why())
 
     def _take_connecting(self) -> socket.socket | None:
         """The connection being made, no longer watched nor timed."""
@@ -234,7 +240,9 @@ class Dialer(Peer):
         if wait is None:
             self.end()
             return
-        self.emit(Event.CONNECT_RETRIED, wait)
+        self.part()
+        self.retries += 1
+        self.emit(Event.CONNECT_RETRIED, wait, self.why())
         self._timer = self.hub.loop.later(wait / 1000, self.start, self)
 
     def forget(self) -> None:

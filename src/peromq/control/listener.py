@@ -150,7 +150,7 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as failure:
-                self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
+                self._accept_failed(failure)
                 if failure.errno in _EXHAUSTED:
                     if self.crowd.make_room():
                         continue
@@ -168,14 +168,19 @@ class Listener:
             peer = Accepted(self, self._endpoint_of(connection))
         except OSError as failure:
             connection.close()
-            self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint)
+            self._accept_failed(failure)
             return
         self.accepted.add(peer)
         self.record.add(peer)
         if not self.settings.raw:
             self.crowd.enter(peer)
+        peer.meet(connection)
         peer.emit(Event.ACCEPTED, connection.fileno())
         self.record.hub.loop.guard(lambda: peer.converse(connection), peer)
+
+    def _accept_failed(self, failure: OSError) -> None:
+        details = {"Reason": failure.strerror or str(failure)}
+        self.record.emit(Event.ACCEPT_FAILED, failure.errno or 0, self.endpoint, details)
 
     def _endpoint_of(self, connection: socket.socket) -> str:
         path = "" if self.web is None else self.web.path

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from dataclasses import replace
 from typing import Any, cast
 
 from .. import unpatched
@@ -18,6 +19,7 @@ from ..constants import Errno, Event, SecurityMechanism, SocketType
 from ..error import ZMQError
 from ..transports.pgm import MulticastLink, MulticastTransport, new_identity
 from .backoff import Backoff
+from .facts import PeerFacts
 from .loop import READ, Timer, Watch, log
 from .peer import Peer
 from .record import SocketRecord
@@ -127,6 +129,10 @@ class MulticastPeer(Peer):
         if self._carrier is not None and not self.finished:
             self._watch = self.hub.loop.watch(self._carrier.news_fd, READ, self._news, self)
             self.hub.links.add(self, self._look)
+
+    def facts(self) -> PeerFacts:
+        """With the carrier's counters."""
+        return replace(super().facts(), multicast=self.stats())
 
     def stats(self) -> dict[str, int]:
         """The carrier's counters."""

@@ -13,6 +13,7 @@ from .._core.handles_codec import Codec, OldCodec, RawCodec
 from ..constants import Event, SecurityMechanism
 from ..transports import Transform, Transport, WebPlace
 from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest, ZwsHandshake
+from .facts import PROTOCOL_ERRORS, PeerFacts, far_end, reason_of, routing_id_of
 from .kerberos import GssapiTransform
 from .loop import Timer, log
 from .record import SocketRecord
@@ -23,9 +24,6 @@ from .settings import Settings
 from .web import web_codec
 
 _RAW = PeerInfo(minor=0, socket_type="", routing_id=b"", properties={})
-
-PROTOCOL_ERRORS = 0x10000000
-"""The lowest ZMQ_PROTOCOL_ERROR_*; errno values are below."""
 
 
 class Peer:
@@ -68,6 +66,13 @@ class Peer:
         self._waiting = False  # for the relays alone
         self._hurried = False  # do not wait for relays
         self._told = ""  # why the last handshake failed, as it was logged
+        self.reason = ""  # why the last attempt or connection ended
+        self.retries = 0
+        self._other = ""  # the endpoint at the end of the connection that `endpoint` does not name
+        self._who: dict[str, str] = {}  # what is known of the peer, while hands are shaken
+        self._met = 0.0  # when the connection began, on the monotonic clock
+        self._connections = 0  # that were established
+        self._handshake: float | None = None  # seconds, of the last one
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.endpoint} token={self.token}>"
@@ -105,7 +110,46 @@ class Peer:
 
     def emit(self, event: int, value: int, details: Mapping[str, str] | None = None) -> None:
         """Tell the monitor something about this peer."""
-        self.record.emit(event, value, self.endpoint, details)
+        self.record.emit(
+            event, value, self.endpoint, details, other=self._other, accepted=self.bound
+        )
+
+    def why(self) -> dict[str, str] | None:
+        """The reason, as details of an event."""
+        return {"Reason": self.reason} if self.reason else None
+
+    def facts(self) -> PeerFacts:
+        """For statistics. From any thread."""
+        return PeerFacts(
+            endpoint=self.endpoint,
+            other=self._other,
+            accepted=self.bound,
+            mechanism=self._who.get("Mechanism", ""),
+            connections=self._connections,
+            retries=self.retries,
+            handshake_time=self._handshake,
+        )
+
+    def pair(self) -> tuple[str, str]:
+        """The local and the remote endpoint."""
+        here, there = self.endpoint, self._other
+        return (here, there) if self.bound else (there, here)
+
+    def who(self) -> dict[str, str]:
+        """What is known of the peer, for events."""
+        return self._who
+
+    def meet(self, connection: socket.socket) -> None:
+        """A connection begins: note its ends."""
+        self._met = time.monotonic()
+        try:
+            self._other = self.transport.endpoint_of(far_end(connection, self.bound))
+        except OSError:  # gone already
+            self._other = ""
+
+    def part(self) -> None:
+        """There is no connection any more."""
+        self._other = ""
 
     # -- from no connection to an attached one
 
@@ -165,7 +209,7 @@ class Peer:
             relay.hang_up()
         if failure is not None:
             self._report(session.handshake.mechanism.name, failure)
-        self.emit(Event.DISCONNECTED, self._descriptor)
+        self.emit(Event.DISCONNECTED, self._descriptor, self.why())
         self.lost(failure is None or failure.final, failed_handshake=True)
 
     def handshake_refused(self, session: Session, failure: Failure) -> None:
@@ -200,6 +244,7 @@ class Peer:
 
         What a dialer meets again and again is logged once.
         """
+        self.reason = failure.reason
         if failure.reason != self._told:
             self._told = failure.reason
             self.note(
@@ -295,9 +340,15 @@ class Peer:
                 self.emit(Event.DISCONNECTED, self._descriptor)
                 self.lost(final=False, failed_handshake=False)
             return
+        name = SecurityMechanism(self.settings.options.mechanism).name
+        self._who = (
+            properties | {"Mechanism": name} | routing_id_of(core.name_core(self.token), peer)
+        )
+        if status == 0:
+            self._connections += 1
+            self._handshake = time.monotonic() - self._met
         if not self.settings.raw:
-            name = SecurityMechanism(self.settings.options.mechanism).name
-            self.emit(Event.HANDSHAKE_SUCCEEDED, 0, properties | {"Mechanism": name})
+            self.emit(Event.HANDSHAKE_SUCCEEDED, 0, self._who)
         self._told = ""
         self.established()
         if self._mute is not None and self.closing:
@@ -320,7 +371,8 @@ class Peer:
         else:
             if value > PROTOCOL_ERRORS:  # CURVE's, in traffic: libzmq's event, whatever its name
                 self.emit(Event.HANDSHAKE_FAILED_PROTOCOL, value)
-            self.emit(Event.DISCONNECTED, self._descriptor)
+            self.reason = reason_of(value)
+            self.emit(Event.DISCONNECTED, self._descriptor, self._who | {"Reason": self.reason})
             self.lost(final=value >= PROTOCOL_ERRORS, failed_handshake=False)
 
     def flushed(self) -> None:

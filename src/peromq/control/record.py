@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,6 +45,7 @@ class SocketRecord:
         self.dialers: dict[str, list[Dialer | MulticastPeer]] = {}  # by the endpoint of connect()
         self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT
         self.peers: dict[int, Peer] = {}
+        self.counts: Counter[int] = Counter()  # of monitor events, whether somebody listens or not
         self.closing: Core | None = None  # the socket, once it is closed
         # All handles of one socket share their options; held, so that no other's can be at this id.
         self.options = sock.options
@@ -66,13 +68,22 @@ class SocketRecord:
         return None
 
     def emit(
-        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
+        self,
+        event: int,
+        value: int,
+        endpoint: str,
+        details: Mapping[str, str] | None = None,
+        *,
+        other: str = "",
+        accepted: bool = True,
     ) -> None:
         """Tell the socket's monitor. What goes wrong there must not disturb the connection."""
+        with self.lock:
+            self.counts[event] += 1
         sock = self.core()
         if sock is not None:
             try:
-                sock.emit(event, value, endpoint, details)
+                sock.emit(event, value, endpoint, details, other=other, accepted=accepted)
             except Exception:
                 log.exception("monitor event %#x of %s", event, endpoint)
 

@@ -41,8 +41,18 @@ class Core(Protocol):
     options: Any
 
     def emit(
-        self, event: int, value: int, endpoint: str, details: Mapping[str, str] | None = None
-    ) -> None: ...
+        self,
+        event: int,
+        value: int,
+        endpoint: str,
+        details: Mapping[str, str] | None = None,
+        *,
+        other: str = "",
+        accepted: bool = True,
+    ) -> None:
+        """`endpoint` was bound, or connected unless `accepted`; `other` is the other end's."""
+
+    def name_core(self, token: int) -> tuple[bytes, int]: ...
 
     def open_pipe(self, token: int, routing_id: bytes = b"") -> None: ...
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar, cast
+
+from gevent import sleep
+from gevent.event import Event
 
 from ..constants import Flag, PollEvent, SocketOption
 from ..context import Context as _Sync_Context
 from ..error import Again
 from ..socket import Socket as _Sync_Socket
+from ..waits import NO_WORD, confirmed, encoded, late, turns
 from .poll import _Poller
-from .waiting import Waiting
+from .waiting import ANYTHING, Deadline, Waiting
 
 TIMEOS = (SocketOption.RCVTIMEO, SocketOption.SNDTIMEO)
 
@@ -110,6 +115,41 @@ class _Socket(_Sync_Socket[bytes]):
         """As `peromq.Socket.recv_many`, but only this greenlet waits."""
         recv, now = super().recv_many, flags | _DONTWAIT
         return self._do(_POLLIN, flags, lambda: recv(max_messages, now))
+
+    def _wait_until(self, attempt: Callable[[], _T], timeout: float | None, what: str) -> _T:
+        limit = Deadline(None if timeout is None else timeout * 1000)
+        turn = Event()
+        self._waiting.add_poller(turn, ANYTHING, self)
+        try:
+            while True:
+                turn.clear()
+                self._waiting.note(self._read_events(), but=turn)
+                try:
+                    return attempt()
+                except Again:
+                    pass
+                if not turn.wait(limit.left):
+                    raise late(what, timeout)
+        finally:
+            self._waiting.remove_poller(turn)
+
+    def wait_subscribed(
+        self,
+        topic: str | bytes | None = None,
+        timeout: float | None = None,
+        *,
+        count: int | None = None,
+    ) -> int:
+        """As `peromq.Socket.wait_subscribed`, but only this greenlet waits."""
+        attempt = partial(confirmed, self._state, encoded(topic), count)
+        for seconds in turns(timeout):
+            try:
+                found, settling = self._wait_until(attempt, seconds, NO_WORD)
+            except TimeoutError:
+                continue
+            sleep(settling)
+            return found
+        raise late(NO_WORD, timeout)
 
     def _do(self, direction: int, flags: int, attempt: Callable[[], _T]) -> _T:
         """What `attempt` returns, as soon as it is possible; with DONTWAIT, only if it is now."""

@@ -23,6 +23,9 @@ class _Watched(Protocol):
     def _read_events(self) -> int: ...
 
 
+ANYTHING = 0
+"""What a poller wants that is to look whenever something happens, whatever it is."""
+
 _READ = 1  # libev's number for "readable"
 
 
@@ -48,7 +51,7 @@ class Waiting:
             if events & direction and queue and queue[0] is not but:
                 queue[0].set()
         for turn, wanted in self._pollers.items():
-            if events & wanted and turn is not but:
+            if (events & wanted or wanted == ANYTHING) and turn is not but:
                 turn.set()
 
     def look(self, but: Event | None = None) -> None:
