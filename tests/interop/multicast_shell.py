@@ -1,8 +1,8 @@
 """A socket of ours in a host of its own, that does what it is told on its standard input.
 
-send FIRST LAST: numbered messages; says "sent". recv LAST: what it got up to that one, as JSON.
-event NAME: waits for that event; says its value, or "none". usage: processor time and memory.
-idle MS: waits.
+send FIRST LAST: numbered messages; says "sent". fill FIRST LAST SIZE: likewise, of that size.
+recv LAST: what it got up to that one, as JSON. event NAME: waits for that event; says its value and
+details, or "none". usage: processor time and memory. idle MS: waits.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def wait_for(feed: zmq.Socket, name: str) -> str:
     while feed.poll(TIMEOUT):
         found = recv_monitor_message(feed)
         if found["event"] == zmq.Event[name]:
-            return str(int(found["value"]))
+            return json.dumps([int(found["value"]), found["details"]])
     return "none"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         setattr(sock, name, int(value))
     if chosen.role == "SUB":
         sock.subscribe(b"")
-    feed = sock.get_monitor_socket()
+    feed = sock.get_monitor_socket(zmq.EVENT_ALL_PEROMQ, version=2)
     sock.connect(chosen.endpoint)
     print("ready", flush=True)
     while line := sys.stdin.readline().split():
@@ -46,6 +46,10 @@ def main() -> None:
             case ["send", first, last]:
                 for number in range(int(first), int(last)):
                     sock.send(b"%d" % number)
+                print("sent", flush=True)
+            case ["fill", first, last, size]:
+                for number in range(int(first), int(last)):
+                    sock.send(b"%0*d" % (int(size), number))
                 print("sent", flush=True)
             case ["recv", last]:
                 got: list[int] = []

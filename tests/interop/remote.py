@@ -40,6 +40,13 @@ class Remote:
         seconds, octets = json.loads(self.tell("usage"))
         return seconds, octets
 
+    def event(self, name: str) -> tuple[int, dict[str, str]]:
+        """Waits for it: its value and details."""
+        answer = self.tell(f"event {name}")
+        assert answer != "none", name
+        value, details = json.loads(answer)
+        return value, details
+
     def hears_of(self, *events: str) -> None:
         for event in events:
-            assert self.tell(f"event {event}") != "none", event
+            self.event(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,29 @@ def test_several_groups() -> None:
         pub.send(0, 50)
         assert both.numbers(49) == list(range(50))
         assert other.numbers(49) == []
+
+
+def test_losses_outside_the_window_are_told_and_the_stream_goes_on() -> None:
+    """One in ten packets is lost, and 20 ms of window repair few of them."""
+    with Network() as network:
+        options = ("rate=50000", "recovery_ivl=20")
+        sub = Remote(network, "b", "SUB", ENDPOINT, *options)
+        pub = Remote(network, "a", "PUB", ENDPOINT, *options)
+        pub.send(0, 10)
+        assert sub.numbers(9) == list(range(10))
+        rules = ["ip", "netns", "exec", network.name("b"), "nft"]
+        drop = f"udp dport {PORT} numgen random mod 10 < 1 drop;"
+        text = f"table inet t {{ chain c {{ type filter hook input priority 0; {drop} }}; }}"
+        subprocess.run([*rules, "-f", "-"], input=text, text=True, check=True)
+        pub.tell("fill 10 3000 400")
+        value, details = sub.event("PACKETS_LOST")
+        assert value > 0
+        assert details["Address"] == A
+        subprocess.run([*rules, "flush", "ruleset"], check=True)
+        pub.tell("fill 3000 3300 400")
+        got = sub.numbers(3299)
+        assert got == sorted(set(got))
+        assert 1500 < len(got) < 3290
 
 
 def test_floods_of_forged_packets_cost_time_and_little_memory() -> None:

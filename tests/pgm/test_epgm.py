@@ -277,7 +277,9 @@ def forger() -> Iterator[socket.socket]:
 def test_losses_are_told_once_and_the_stream_goes_on(
     sock: Sockets, endpoint: str, forger: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sub = sock("SUB", connect=endpoint)
+    sub = sock("SUB")
+    feed = sub.get_monitor_socket(zmq.EVENT_ALL_PEROMQ, version=2)
+    sub.connect(endpoint)
     sub.subscribe(b"")
     port = int(endpoint.rpartition(":")[2])
     where = ("239.192.9.9", port)
@@ -294,7 +296,41 @@ def test_losses_are_told_once_and_the_stream_goes_on(
         wait_until(lambda: caplog.records)
     assert len(caplog.records) == 1
     assert "4 packets" in caplog.text
-    assert stats(sub)["losses"] == 1
+    (peer,) = sub.statistics().peers
+    assert peer.multicast is not None
+    assert (peer.multicast["losses"], peer.multicast["lost"]) == (1, 4)
+    assert feed.poll(5000)
+    event = recv_monitor_message(feed)
+    assert (event["event"], event["value"]) == (zmq.EVENT_PACKETS_LOST, 4)
+    assert event["details"]["TSI"] == f"{pgm.GSI.hex()}.{pgm.SPORT}"
+    assert event["details"]["Address"] == "127.0.0.1"
+    assert not feed.poll(20)
+    feed.close()
+
+
+def test_losses_of_several_sources_are_told_by_source(
+    sock: Sockets, endpoint: str, forger: socket.socket
+) -> None:
+    """At once for the first; of the others within a second, each with all that it has lost."""
+    sub = sock("SUB")
+    feed = sub.get_monitor_socket(zmq.EVENT_PACKETS_LOST | zmq.EVENT_DETAILS, version=2)
+    sub.connect(endpoint)
+    sub.subscribe(b"")
+    port = int(endpoint.rpartition(":")[2])
+    sources = {100: 1, 101: 20, 102: 300}
+    for step in (0, 1):
+        for sport, lost in sources.items():
+            sqn = (lost + 1) * step
+            body = pgm.apdu(pgm.frames([b"%d" % sport]))
+            forger.sendto(pgm.data(sqn, sqn, body, dport=port, sport=sport), ("239.192.9.9", port))
+            assert sub.recv() == b"%d" % sport
+    told = {}
+    while len(told) < 3:
+        assert feed.poll(5000)
+        event = recv_monitor_message(feed)
+        told[int(event["details"]["TSI"].partition(".")[2])] = int(event["value"])
+    assert told == sources
+    feed.close()
 
 
 @pytest.mark.parametrize("ends", ["PUB", "SUB"])

@@ -8,6 +8,7 @@ frames.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 from dataclasses import replace
@@ -194,6 +195,8 @@ class MulticastPeer(Peer):
             lost,
             self._lost,
         )
+        for gsi, port, address, packets in found:
+            self.emit(Event.PACKETS_LOST, packets, _source(gsi, port, address))
         self._pause = self.hub.loop.later(1.0, self._tell_losses, self)
 
     # -- when the interface goes, and comes back
@@ -321,3 +324,10 @@ def _carrier(link: MulticastLink, far: socket.socket, max_size: int) -> PgmCarri
     far.detach()
     link.release()
     return carrier
+
+
+def _source(gsi: bytes, port: int, address: bytes) -> dict[str, str]:
+    """Details of a loss: the source by its TSI; one that is forgotten has no name any more."""
+    if not gsi:
+        return {}
+    return {"TSI": f"{gsi.hex()}.{port}", "Address": str(ipaddress.ip_address(address))}
