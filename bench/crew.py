@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -55,10 +56,14 @@ class Worker:
         return self._process.pid
 
     def go(self) -> None:
-        """Send the one word there is."""
+        """Send the word that most workers know."""
+        self.tell("go")
+
+    def tell(self, word: str) -> None:
+        """Send a line."""
         assert self._process.stdin
         try:
-            self._process.stdin.write(b"go\n")
+            self._process.stdin.write(word.encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._failure("is gone") from None
@@ -75,6 +80,12 @@ class Worker:
         if key not in fields:
             raise self._failure(f"said {line!r} instead of {key}")
         return fields
+
+    def spoke(self, patience: float) -> bool:
+        """Whether it says something within that time."""
+        assert self._process.stdout
+        waiting = [self._process.stdout]
+        return b"\n" in self._buffer or bool(select.select(waiting, [], [], patience)[0])
 
     def _line(self, deadline: float) -> bytes:
         assert self._process.stdout
@@ -113,6 +124,11 @@ class Worker:
         except BrokenPipeError:
             pass
 
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
     def reap(self, grace: float) -> bool:
         """Wait, then kill. False when it had to be killed."""
         assert self._process.stdout
@@ -141,6 +157,12 @@ class Crew:
     def start(self, worker: str, **options: str | int | float) -> Worker:
         """A worker of this contestant, with these command-line options."""
         return self._start(self.contestant, worker, options)
+
+    def start_module(self, module: str, *arguments: str) -> Worker:
+        """A program of ours that is no worker of the registry."""
+        started = Worker(module, [sys.executable, "-m", module, *arguments])
+        self._workers.append(started)
+        return started
 
     def start_raw(self, worker: str, **options: str | int | float) -> Worker:
         """A worker that knows no library: the same one for every contestant."""

@@ -26,7 +26,7 @@ EVENTS = {
 }
 OURS = (
     {f"EVENT_{name}" for name in EVENTS}
-    | {"HALF_OPEN_MAX", "SPIN_US", "TLS_VERIFY_CLIENT"}
+    | {"CONFLATE_TOPICS", "HALF_OPEN_MAX", "SPIN_US", "TLS_VERIFY_CLIENT"}
     | {f"TLS_{name}" for name in ("KEY_PEM", "CERT_PEM", "TRUST_PEM", "HOSTNAME", "TRUST_SYSTEM")}
 )
 

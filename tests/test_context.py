@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 import peromq as zmq
+from peromq.patience import Patience
+from tests.helpers import wait_until
 
 TIMEOUT = 10.0  # seconds; nothing here should take a hundredth of it
 
@@ -403,6 +405,61 @@ def test_term_with_a_timeout_names_what_is_missing() -> None:
     socket.close()
     context.term(timeout=TIMEOUT)
     assert context.closed
+
+
+def test_term_says_what_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before it would hang in silence."""
+    monkeypatch.setattr("peromq.patience.SILENCE", 0.01)
+    context = zmq.Context()
+    push, pair = context.socket(zmq.PUSH), context.socket(zmq.PAIR)
+    port = push.bind_to_random_port("tcp://127.0.0.1")
+    pair.connect("inproc://nobody")
+    thread = threading.Thread(target=context.term)
+    thread.start()
+    wait_until(lambda: "Context.term has waited" in caplog.text)
+    assert f"PUSH (tcp://127.0.0.1:{port})" in caplog.text
+    assert "PAIR (inproc://nobody)" in caplog.text
+    push.close()
+    pair.close(linger=0)
+    thread.join(TIMEOUT)
+    assert context.closed
+
+
+def test_term_says_what_lingers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tcp_endpoint: str
+) -> None:
+    monkeypatch.setattr("peromq.patience.SILENCE", 0.01)
+    context = zmq.Context()
+    push = context.socket(zmq.PUSH)
+    push.connect(tcp_endpoint)
+    push.send(b"nobody is there")
+    push.close()
+    thread = threading.Thread(target=context.term)
+    thread.start()
+    wait_until(lambda: f"PUSH {tcp_endpoint}: unsent messages" in caplog.text)
+    with zmq.Context() as other, other.socket(zmq.PULL) as pull:
+        pull.bind(tcp_endpoint)
+        assert pull.recv() == b"nobody is there"
+    thread.join(TIMEOUT)
+
+
+def test_patience_speaks_twice_as_seldom_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    patience = Patience(30.0, lambda: now[0])
+    spoken = []
+    while patience.left() > 0 or now[0] < 30:
+        now[0] += patience.left()
+        assert patience.ask()
+        try:
+            patience.over("nothing")
+        except TimeoutError:
+            break
+        spoken.append(now[0])
+    assert spoken == [5.0, 10.0, 20.0]
+    assert now[0] == 30.0
+    assert len(caplog.records) == 3
 
 
 def test_term_with_a_timeout_names_what_lingers(tcp_endpoint: str) -> None:

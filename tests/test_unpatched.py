@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import selectors
+import select
 import socket
 import threading
 
@@ -55,9 +55,9 @@ def test_a_condition() -> None:
         changed.wait(0)  # without the lock
 
 
-def test_sockets_and_selectors() -> None:
-    with unpatched.new_selector() as selector:
-        assert type(selector) is selectors.DefaultSelector
+def test_sockets_and_epolls() -> None:
+    with unpatched.new_epoll() as epoll:
+        assert type(epoll) is select.epoll
     one, other = unpatched.socketpair()
     with one, other, unpatched.new_socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         assert (one.family, one.type) == (socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,8 +1,8 @@
 # ruff: noqa: F403, F405
 """PeroMQ: ZeroMQ written anew for Python. Use it as `import peromq as zmq`.
 
-The API is pyzmq's, and more: `Socket.send_many` and `recv_many`, `Context.shutdown`,
-`Context.term(timeout)`, sockets that may be shared between threads.
+The API is pyzmq's, and more: `Socket.send_many` and `recv_many`, `wait_connected`, `request`,
+`Context.shutdown`, `Context.term(timeout)`, sockets that may be shared between threads.
 """
 
 from . import backend as backend
@@ -18,9 +18,13 @@ from .context import Context, SyncContext
 from .curve import curve_keypair, curve_public
 from .error import (
     Again,
+    ConnectError,
+    ConnectTimeout,
     ContextTerminated,
     DraftFDWarning,
+    HandshakeError,
     InterruptedSystemCall,
+    NoReply,
     NotDone,
     ZMQBaseError,
     ZMQBindError,
@@ -62,13 +66,17 @@ __all__ = [
     "PYZMQ_DRAFT_API",
     "_FINISHED_TRACKER",
     "Again",
+    "ConnectError",
+    "ConnectTimeout",
     "Context",
     "ContextTerminated",
     "DraftFDWarning",
     "Frame",
+    "HandshakeError",
     "InterruptedSystemCall",
     "Message",
     "MessageTracker",
+    "NoReply",
     "NotDone",
     "Poller",
     "Socket",

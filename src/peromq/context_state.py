@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import time
 import weakref
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from .constants import ContextOption, Errno, SocketType
 from .error import ContextTerminated, ZMQError, strerror
 from .inproc import InprocRegistry
 from .option_table import CONTEXT_OPTIONS, INT_MAX, INT_MIN
+from .patience import Patience
 from .shadow import no_such, numbers
 from .socket_state import SocketState
 from .thread_settings import ThreadSettings
@@ -206,23 +206,27 @@ class ContextState:
             self.terminating = True
             if self._engine is not None:
                 self._engine.shutdown()
+            for socket in self._open:
+                socket.links.closed()
 
     def terminate(self, timeout: float | None = None) -> None:
         """Shut down, wait for sockets to close and messages to linger, then stop all threads.
 
-        timeout: in seconds; TimeoutError, which names what it waited for, when it is over. May be
-        interrupted by a signal handler that raises, and called again.
+        timeout: in seconds; TimeoutError, which names what it waited for, when it is over. Before
+        that, it says so in the log: see `Patience`. May be interrupted by a signal handler that
+        raises, and called again.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        wait = Patience(timeout)
         self.shutdown()
         with self._changed:
             while self._open:
-                if not self._changed.wait(_remaining(deadline)):
-                    names = ", ".join(sorted(state.type.name for state in self._open))
-                    raise TimeoutError(f"sockets are still open: {names}")
+                if not self._changed.wait(wait.left()) and wait.ask():
+                    names = ", ".join(sorted(state.describe() for state in self._open))
+                    wait.over(f"sockets are still open: {names}")
         control = self.control
-        if control is not None and not control.wait_closed(_remaining(deadline)):
-            raise TimeoutError(f"still waiting for {', '.join(control.pending())}")
+        while control is not None and not control.wait_closed(wait.left()):
+            if wait.ask():
+                wait.over(f"still waiting for {', '.join(control.pending())}")
         with self._ending:
             if not self.terminated:
                 self.terminated = True
@@ -255,10 +259,6 @@ class ContextState:
         if self._engine is not None:
             self._engine.after_fork()
             self._engine = None
-
-
-def _remaining(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.monotonic(), 0)
 
 
 def _refusal(option: int, why: str) -> str:

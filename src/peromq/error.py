@@ -3,19 +3,24 @@
     ZMQBaseError(Exception)
     ├── ZMQError                    .errno, .strerror
     │   ├── Again                   EAGAIN: DONTWAIT, or a timeout ran out
+    │   │   └── NoReply             `request` had no answer; also a TimeoutError
     │   ├── ContextTerminated       ETERM
     │   └── InterruptedSystemCall   EINTR; also an InterruptedError
+    │   ├── ConnectError            a connect has failed: .endpoint, .reason
+    │   │   ├── HandshakeError      ... by the handshake: .mechanism
+    │   │   └── ConnectTimeout      ... or not come about in time; also a TimeoutError
     ├── ZMQBindError                no free port for bind_to_random_port
     └── NotDone                     MessageTracker.wait ran out of time
     ZMQVersionError(NotImplementedError)
     DraftFDWarning(RuntimeWarning)
 
-Names, attributes and texts are pyzmq's.
+Names, attributes and texts are pyzmq's, but for ConnectError, NoReply and what is below them, which
+are ours.
 """
 
 import os
 import threading
-from errno import EINTR
+from errno import EINTR, ETIMEDOUT
 from typing import Literal
 
 from .constants import LIBZMQ_VERSION, Errno
@@ -82,6 +87,57 @@ class Again(ZMQError):
 
     def __init__(self, errno: int | Literal["ignored"] = "ignored", msg: str = "ignored") -> None:
         super().__init__(Errno.EAGAIN)
+
+
+class NoReply(Again, TimeoutError):
+    """`Socket.request` had no answer to any of its attempts. The socket can be used as before."""
+
+    errno = Errno.EAGAIN
+    strerror: str
+
+    def __init__(self, msg: str = "no reply") -> None:
+        super().__init__()
+        self.strerror = msg
+
+    def __str__(self) -> str:
+        return self.strerror
+
+
+class ConnectError(ZMQError):
+    """A `connect` has not led to a connection.
+
+    endpoint: which. reason: why, in words. errno: ECONNREFUSED, ENODEV (no such name), ETIMEDOUT, …
+    """
+
+    def __init__(self, errno: int, endpoint: str = "", reason: str = "") -> None:
+        reason = reason or strerror(errno)
+        super().__init__(errno, f"{endpoint}: {reason}" if endpoint else reason)
+        self.endpoint = endpoint
+        self.reason = reason
+
+
+class HandshakeError(ConnectError):
+    """The peer was reached, but hands were not shaken. mechanism: NULL, PLAIN, CURVE, GSSAPI."""
+
+    def __init__(
+        self, errno: int, endpoint: str = "", reason: str = "", mechanism: str = ""
+    ) -> None:
+        super().__init__(errno, endpoint, f"{mechanism} handshake failed: {reason}")
+        self.reason = reason
+        self.mechanism = mechanism
+
+
+class ConnectTimeout(ConnectError, TimeoutError):
+    """There was no connection in time (ETIMEDOUT)."""
+
+    errno = ETIMEDOUT
+    strerror: str
+
+    def __init__(self, endpoint: str = "", reason: str = "") -> None:
+        super().__init__(ETIMEDOUT, endpoint, reason)
+
+    def __str__(self) -> str:
+        return self.strerror
 
 
 class ContextTerminated(ZMQError):
@@ -169,9 +225,13 @@ def _check_version(min_version_info: tuple[int, ...], msg: str = "Feature") -> N
 
 __all__ = [
     "Again",
+    "ConnectError",
+    "ConnectTimeout",
     "ContextTerminated",
     "DraftFDWarning",
+    "HandshakeError",
     "InterruptedSystemCall",
+    "NoReply",
     "NotDone",
     "ZMQBaseError",
     "ZMQBindError",

@@ -17,6 +17,7 @@ from .error import ZMQError
 
 if TYPE_CHECKING:
     from ._core.handles import SocketCore
+    from .links import Links
     from .socket_state import SocketState
 
 FIRST_TOKEN = 1 << 48
@@ -44,9 +45,10 @@ class InprocLinks:
 class _Waiting:
     """A connect whose bind has not come yet."""
 
-    def __init__(self, token: int, far_end: object) -> None:
+    def __init__(self, token: int, far_end: object, links: Links) -> None:
         self.token = token
         self.far_end = far_end
+        self.links = links  # of who waits
 
 
 class InprocRegistry:
@@ -71,6 +73,13 @@ class InprocRegistry:
                 token = next(self._tokens)
                 core.inproc_adopt(waiting.far_end, token)
                 socket.inproc.accepted[token] = name
+                waiting.links.up(waiting.token)
+
+    def names_of(self, socket: SocketState) -> list[str]:
+        """The endpoints a socket is bound and connected to."""
+        with self._lock:
+            bound = [name for name, binder in self._bound.items() if binder is socket]
+            return [f"inproc://{name}" for name in [*bound, *socket.inproc.connected]]
 
     def find(self, name: str) -> SocketState | None:
         """Who is bound to the name now."""
@@ -110,11 +119,12 @@ class InprocRegistry:
             peer_id = socket.options.connect_routing_id
             if binder is None:
                 far_end = core.inproc_connect(None, token, peer_id)
-                self._waiting.setdefault(name, []).append(_Waiting(token, far_end))
+                self._waiting.setdefault(name, []).append(_Waiting(token, far_end, socket.links))
             else:
                 core.inproc_connect(binder.open_core(), token, peer_id)
                 binder.inproc.accepted[token] = name
             socket.inproc.connected.setdefault(name, []).append(token)
+            socket.links.begin(token, f"inproc://{name}", up=binder is not None)
             return binder
 
     def drop(self, name: str, socket: SocketState) -> None:

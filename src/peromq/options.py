@@ -87,6 +87,7 @@ class Options:
     reconnect_stop: int
     connect_timeout: int
     half_open_max: int
+    conflate_topics: int
     handshake_ivl: int
     heartbeat_ivl: int
     heartbeat_ttl: int

@@ -11,6 +11,7 @@ from warnings import warn
 
 from ._core.handles import SocketCore
 from .attributes import AttributeSetter, declare_options
+from .connected import ConnectedMixin
 from .constants import Errno, Event, PollEvent, SocketOption, SocketType, _OptType
 from .endpoint_context import EndpointContext
 from .error import ZMQBindError, ZMQError
@@ -18,6 +19,7 @@ from .options import shown
 from .overrides import follow_overrides
 from .payloads import PayloadMixin
 from .poll import Poller
+from .requests import RequestMixin
 from .shadow import number_of
 from .socket_state import SocketState
 from .waits import WaitMixin
@@ -33,7 +35,15 @@ COPY_THRESHOLD = 65536
 _T_co = TypeVar("_T_co", covariant=True)
 
 
-class Socket(SocketCore, PayloadMixin, WaitMixin, AttributeSetter, Generic[_T_co]):
+class Socket(
+    SocketCore,
+    PayloadMixin,
+    WaitMixin,
+    ConnectedMixin,
+    RequestMixin,
+    AttributeSetter,
+    Generic[_T_co],
+):
     """A ZeroMQ socket. Made by `Context.socket`; safe to use from several threads.
 
     ctx_or_socket: the Context; or another Socket, for a shadow.
@@ -360,8 +370,13 @@ class Socket(SocketCore, PayloadMixin, WaitMixin, AttributeSetter, Generic[_T_co
         """
         return self._state.connect_peer(_endpoint_text(addr))
 
-    def disconnect_peer(self, routing_id: int) -> None:
-        """SERVER, PEER: end the connection to a peer. ZMQError: EHOSTUNREACH, ENOTSUP."""
+    def disconnect_peer(self, routing_id: int | bytes) -> None:
+        """End the connection to one peer, by its routing id. What was sent to it lingers (LINGER).
+
+        An int for SERVER and PEER; bytes for ROUTER and STREAM. What the peer has sent can still be
+        received. A peer that dialed may come again: nothing keeps it away; one that we dialed is
+        not dialed again. ZMQError: EHOSTUNREACH if there is no such peer, ENOTSUP on other sockets.
+        """
         self._state.disconnect_peer(routing_id)
 
     def datagram_counts(self) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from ._core.handles import SocketCore
 from .constants import Errno, Event, SocketOption, SocketType
 from .error import Again, ContextTerminated, ZMQError, strerror
 from .inproc import ENOENT, InprocLinks
+from .links import Links
 from .monitor import MonitorFeed
 from .option_table import LIVE_OPTIONS
 from .options import Options
@@ -31,7 +32,7 @@ CORE_INTS = frozenset(
         _O.HEARTBEAT_TIMEOUT, _O.XPUB_VERBOSE, _O.XPUB_VERBOSER, _O.XPUB_NODROP, _O.XPUB_MANUAL,
         _O.XPUB_MANUAL_LAST_VALUE, _O.INVERT_MATCHING, _O.REQ_CORRELATE, _O.REQ_RELAXED,
         _O.PROBE_ROUTER, _O.ONLY_FIRST_SUBSCRIBE, _O.ROUTER_NOTIFY, _O.STREAM_NOTIFY,
-        _O.XSUB_VERBOSE_UNSUBSCRIBE, _O.IMMEDIATE, _O.SPIN_US,
+        _O.XSUB_VERBOSE_UNSUBSCRIBE, _O.IMMEDIATE, _O.SPIN_US, _O.CONFLATE_TOPICS,
     }
 )  # fmt: skip
 """Options the data plane itself needs."""
@@ -43,6 +44,8 @@ CORE_BYTES = frozenset(
 )  # fmt: skip
 
 INPROC = "inproc://"
+_NUMBERED = (SocketType.SERVER, SocketType.PEER)
+_NAMED = (SocketType.ROUTER, SocketType.STREAM)
 NEWS = (
     Event.SUBSCRIPTION_ACTIVE
     | Event.MESSAGES_DROPPED
@@ -70,6 +73,7 @@ class WireCore(SocketCore):
         self.socket_type = state.type
         self.number = state.number
         self.subscribes = state.type in (SocketType.SUB, SocketType.XSUB, SocketType.DISH)
+        self.links = state.links
         self._feed = state.feed
         self._inproc = state.inproc
 
@@ -122,6 +126,7 @@ class SocketState:
         if not context.get(_O.BLOCKY):
             self.options.linger = 0
         self.inproc = InprocLinks()
+        self.links = Links()
         self._connecting = unpatched.Lock()  # connect_peer
         self.feed = MonitorFeed(context)
         self.on_peer: Callable[[], None] | None = None  # an inproc peer has come
@@ -231,25 +236,48 @@ class SocketState:
                 token = self.context.control_for(endpoint).newest_token(core, endpoint)
         return core.number_of_token(token)
 
-    def disconnect_peer(self, routing_id: int) -> None:
-        if self.type not in (SocketType.SERVER, SocketType.PEER):
-            raise ZMQError(Errno.ENOTSUP, "Operation not supported (only SERVER and PEER)")
+    def disconnect_peer(self, routing_id: int | bytes) -> None:
+        if not isinstance(routing_id, int | bytes):
+            raise TypeError(f"a routing id is int or bytes, not {type(routing_id).__name__}")
+        if self.type not in (_NAMED if isinstance(routing_id, bytes) else _NUMBERED):
+            raise ZMQError(
+                Errno.ENOTSUP,
+                "Operation not supported (SERVER and PEER have peers by number, ROUTER by name)",
+            )
         core = self.open_core()
-        token = core.token_of_number(routing_id)
+        token = (
+            core.token_of_name(routing_id)
+            if isinstance(routing_id, bytes)
+            else core.token_of_number(routing_id)
+        )
         if not token:
             raise ZMQError(Errno.EHOSTUNREACH)
-        core.close_pipe(token)
+        core.retire_pipe(token)  # what is sent after this call does not go there
+        if self.context.control is None or not self.context.control.end_peer(
+            token, self.options.linger
+        ):
+            core.close_pipe(token)  # inproc
 
     def drop(self, endpoint: str) -> None:
         """unbind and disconnect, which are one in libzmq. ENOENT if there was neither."""
         core = self.open_core()
         if endpoint.startswith(INPROC):
             self.context.inproc.drop(_inproc_name(endpoint), self)
+            self.links.end(endpoint)
             return
         _check_endpoint(endpoint)
         if self.context.control is None:
             raise ZMQError(ENOENT)
         self.context.control.disconnect(core, endpoint)
+        self.links.end(endpoint)
+
+    def describe(self) -> str:
+        """For people: its type, and where it is bound and connected."""
+        core, control = self.core, self.context.control
+        endpoints = self.context.inproc.names_of(self)
+        if core is not None and control is not None:
+            endpoints += control.endpoints_of(core)
+        return f"{self.type.name} ({', '.join(endpoints) or 'no endpoint'})"
 
     # -- what can be known of it
 
@@ -296,6 +324,7 @@ class SocketState:
             core, self.core = self.core, None
             if core is None:
                 return
+        self.links.closed()
         linger = self.options.linger
         core.close_core()
         self.context.inproc.close(self, core, linger)

@@ -1,4 +1,4 @@
-"""Threads, locks, sockets and selectors of the operating system, also where gevent replaces them.
+"""Threads, locks, sockets and epolls of the operating system, also where gevent replaces them.
 
 The control plane works beside the application, whatever that waits for. `gevent.monkey.patch_all`
 makes greenlets of threads, and of everything that blocks a way to other greenlets: what runs in
@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import selectors
     import socket
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "getaddrinfo",
     "in_own_thread",
     "new_epoll",
-    "new_selector",
     "new_socket",
     "socketpair",
 ]
@@ -56,12 +54,6 @@ if TYPE_CHECKING:
     RLock = _threading.RLock
 else:
     RLock = _original("_thread", "RLock")
-
-
-def new_selector() -> selectors.DefaultSelector:
-    """`selectors.DefaultSelector`."""
-    made: selectors.DefaultSelector = _original("selectors", "DefaultSelector")()
-    return made
 
 
 def new_epoll() -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from peromq.constants import Event, SocketType
 from peromq.control import Control
+from peromq.links import Links
 from peromq.options import Options
 
 TIMEOUT = 10.0  # seconds; no wait in these tests is longer
@@ -78,6 +79,7 @@ class FakeSocket:
         for name, value in options.items():
             assert hasattr(self.options, name), name
             setattr(self.options, name, value)
+        self.links = Links()
         self.pipes: dict[int, Pipe] = {}
         self.attach_status = 0
         self.looks_late = False  # a cut pipe is there until somebody calls
@@ -129,6 +131,9 @@ class FakeSocket:
     def abort_pipe(self, token: int) -> None:
         with self._lock:
             self._drop(token)
+
+    def token_of_name(self, routing_id: bytes) -> int:
+        return 0
 
     def has_pending(self, token: int) -> bool:
         with self._lock:

@@ -271,3 +271,28 @@ def test_waiting_for_subscriptions(context: Any) -> None:
         assert [each.value for each in waiting] == [1, 1, 1]
         pub.send(b"a1")
         assert sub.recv() == b"a1"
+
+
+@differs_from_libzmq
+def test_waiting_for_a_connection_lets_others_run(context: Any) -> None:
+    client = context.socket(green.PUSH)
+    client.connect("inproc://somebody")
+    server = gevent.spawn(bound, context, green.PULL, "inproc://somebody")
+    client.wait_connected(timeout=TIMEOUT)
+    assert server.get().last_endpoint == b"inproc://somebody"
+
+
+@differs_from_libzmq
+def test_a_request_lets_others_run(context: Any) -> None:
+    server = bound(context, green.REP, "inproc://answers")
+    client = context.socket(green.REQ)
+    client.connect("inproc://answers")
+    other = gevent.spawn(lambda: server.send(server.recv() + b"!"))
+    assert client.request(b"hello", timeout=TIMEOUT) == b"hello!"
+    other.get()
+
+
+def bound(context: Any, kind: int, endpoint: str) -> Any:
+    made = context.socket(kind)
+    made.bind(endpoint)
+    return made

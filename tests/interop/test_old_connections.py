@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -178,8 +179,13 @@ def test_duplicate_routing_ids(sock: Any, raw: Any, dialect: str) -> None:
     first = OldPeer(raw(last_endpoint(router)), dialect, "DEALER", b"id").shake("ROUTER")
     first.send(b"1")
     assert router.recv_multipart() == [b"id", b"1"]
-    second = OldPeer(raw(last_endpoint(router)), dialect, "DEALER", b"id").shake("ROUTER")
-    second.send(b"2")
+    second = OldPeer(raw(last_endpoint(router)), dialect, "DEALER", b"id")
+    if AGAINST_LIBZMQ:  # which does not listen to it, but does not say so
+        second.shake("ROUTER").send(b"2")
+    else:
+        with contextlib.suppress(EOFError):
+            second.shake("ROUTER")
+        second.raw.expect_closed()
     assert not readable(router)
     router.send_multipart([b"id", b"to the first"])
     assert first.read() == [b"to the first"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.helpers import (
     writable,
     zmq,
 )
-from tests.raw_zmtp import message
+from tests.raw_zmtp import greeting, message, ready
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 each_wire = pytest.mark.parametrize("transport", ["tcp", "ipc"])
@@ -188,17 +189,51 @@ def test_a_duplicate_id_is_not_served(sock: Any, endpoints: Any, transport: str)
     assert not readable(second)
 
 
-def test_a_duplicate_keeps_its_connection(sock: Any, raw: Any) -> None:
-    router = sock("ROUTER", bind="tcp://127.0.0.1:*")
+@differs_from_libzmq
+def test_a_duplicate_is_sent_away(sock: Any, raw: Any, monitor: Any, caplog: Any) -> None:
+    """libzmq leaves it connected and deaf, without a word. Once the name is free, it is welcome."""
+    router = sock("ROUTER")
+    watch = monitor(router)
+    router.bind("tcp://127.0.0.1:*")
     first, second = raw(last_endpoint(router)), raw(last_endpoint(router))
     first.handshake(b"DEALER", b"same")
     first.send(message(b"1"))
     assert router.recv_multipart() == [b"same", b"1"]
-    second.handshake(b"DEALER", b"same")
-    second.send(message(b"2"))
-    assert not readable(router)
-    second.ping(b"alive?")
-    assert second.read_command() == (b"PONG", b"alive?")
+    second.send(greeting() + ready(b"DEALER", b"same"))
+    assert second.expect_closed()[64:] == b""  # not READY
+    assert watch.wait(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)[1] == errno.EADDRINUSE
+    assert "another peer has the routing id b'same'" in caplog.text
+    first.send(message(b"2"))
+    assert router.recv_multipart() == [b"same", b"2"]
+
+
+def test_who_wants_to_hear_ready_first_does(sock: Any, raw: Any) -> None:
+    """A ROUTER would like to know the name before, but does not insist."""
+    router = sock("ROUTER", bind="tcp://127.0.0.1:*")
+    wire = raw(last_endpoint(router))
+    wire.send(greeting())
+    wire.read(64)
+    assert wire.read_command()[0] == b"READY"
+    wire.send(ready(b"DEALER", b"patient") + message(b"hello"))
+    assert router.recv_multipart() == [b"patient", b"hello"]
+
+
+@differs_from_libzmq
+@each_wire
+def test_a_duplicate_comes_again_until_the_name_is_free(
+    sock: Any, endpoints: Any, transport: str
+) -> None:
+    router, first = router_and_dealer(sock, endpoints, transport)
+    second = sock(
+        "DEALER", routing_id=b"dealer", reconnect_ivl=10, connect=last_endpoint(router), immediate=0
+    )
+    second.send(b"my turn?")
+    first.send(b"not yet")
+    assert router.recv_multipart() == [b"dealer", b"not yet"]
+    first.close()
+    assert router.recv_multipart() == [b"dealer", b"my turn?"]
+    router.send_multipart([b"dealer", b"yes"])
+    assert second.recv() == b"yes"
 
 
 @each_wire
@@ -308,14 +343,12 @@ def test_a_duplicates_message_is_not_taken_for_its_name(sock: Any, raw: Any) -> 
     """libzmq may read the ignored peer's next message as its routing id."""
     router = sock("ROUTER", bind="tcp://127.0.0.1:*")
     first, second = raw(last_endpoint(router)), raw(last_endpoint(router))
-    for wire in (first, second):
-        wire.handshake(b"DEALER", b"same")
+    first.handshake(b"DEALER", b"same")
     first.send(message(b"one"))
-    second.send(message(b"another") * 3)
-    second.ping(b"fence")
-    assert second.read_command() == (b"PONG", b"fence")
-    got = drain(router, 50)
-    assert got in ([[b"same", b"one"]], [[b"same", b"another"]] * 3)
+    assert router.recv_multipart() == [b"same", b"one"]
+    second.send(greeting() + ready(b"DEALER", b"same") + message(b"another") * 3)
+    second.expect_closed()
+    assert drain(router, 50) == []
 
 
 @needs_draft
@@ -385,3 +418,68 @@ def test_the_state_of_one_peer(sock: Any, endpoints: Any) -> None:
     router.close()
     with raises_errno(zmq.ENOTSOCK):
         router.peer_state(b"peer")
+
+
+@differs_from_libzmq
+@each_transport
+def test_one_peer_is_disconnected(sock: Any, endpoints: Any, transport: str) -> None:
+    """What was sent to it before still arrives; the others stay."""
+    router, first = router_and_dealer(sock, endpoints, transport, router_mandatory=1)
+    second = sock("DEALER", routing_id=b"other", connect=last_endpoint(router))
+    second.send(b"here")
+    assert router.recv_multipart() == [b"other", b"here"]
+    watch = first.get_monitor_socket() if transport != "inproc" else None
+    router.send_multipart([b"dealer", b"good-bye"])
+    router.disconnect_peer(b"dealer")
+    assert first.recv() == b"good-bye"
+    router.send_multipart([b"other", b"stay"])
+    assert second.recv() == b"stay"
+    if watch is not None:
+        event = 0
+        while event != zmq.EVENT_DISCONNECTED:
+            event = struct.unpack("=HI", watch.recv_multipart()[0])[0]
+        first.disable_monitor()
+        watch.close()
+        # nothing keeps it away
+        first.send(b"again")
+        assert router.recv_multipart() == [b"dealer", b"again"]
+    else:
+        with raises_errno(zmq.EHOSTUNREACH):
+            router.send_multipart([b"dealer", b"?"])
+
+
+@differs_from_libzmq
+def test_a_peer_that_was_dialed_is_not_dialed_again(sock: Any, endpoints: Any) -> None:
+    dealer = sock("DEALER", bind=endpoints.any("tcp"))
+    router = sock("ROUTER", router_mandatory=1, reconnect_ivl=10)
+    router.setsockopt(zmq.CONNECT_ROUTING_ID, b"there")
+    router.connect(last_endpoint(dealer))
+    router.send_multipart([b"there", b"hello"])
+    assert dealer.recv() == b"hello"
+    router.disconnect_peer(b"there")
+    wait_until(lambda: not try_send(router, [b"there", b"?"]))
+    with raises_errno(zmq.EHOSTUNREACH):
+        router.disconnect_peer(b"there")
+    with raises_errno(errno.ENOENT):
+        router.disconnect(last_endpoint(dealer))
+
+
+@differs_from_libzmq
+def test_whom_nobody_can_disconnect(sock: Any) -> None:
+    router = sock("ROUTER", bind="tcp://127.0.0.1:*")
+    with raises_errno(zmq.EHOSTUNREACH):
+        router.disconnect_peer(b"stranger")
+    with raises_errno(zmq.ENOTSUP):
+        router.disconnect_peer(1)
+    with raises_errno(zmq.ENOTSUP):
+        sock("DEALER").disconnect_peer(b"x")
+    with pytest.raises(TypeError, match="routing id"):
+        router.disconnect_peer("text")
+
+
+def try_send(router: Any, parts: list[bytes]) -> bool:
+    try:
+        router.send_multipart(parts, zmq.DONTWAIT)
+    except zmq.ZMQError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from peromq._core.iothread cimport io_free, io_start, io_stop
 from peromq._core.notify cimport engine_post, io_mark_dirty, pipe_unref, sock_unref, wake_sock
 from peromq._core.patterns cimport can_recv, can_send, pattern_left
 from peromq._core.pubsub cimport sub_subscribe, xpub_manual
-from peromq._core.router cimport router_knows, router_name
+from peromq._core.router cimport router_find, router_name
 from peromq._core.routing cimport OUT, array_remove
 from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pending, sock_add_pipe, sock_attach, sock_close,
                                 sock_drop_pipe, sock_find, sock_flush, sock_has_peer, sock_new, sock_process)
@@ -263,7 +263,8 @@ cdef class CoreHandle:
 
     def attach(self, int64_t token, int fd, bytes leftover, *, bytes routing_id, str peer_type, int minor, bint bound,
                dict properties, int thread=-1, Codec codec=None, bint multicast=False):
-        """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed.
+        """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed, EADDRINUSE
+        another peer of this ROUTER has that routing id, and there is no ROUTER_HANDOVER.
 
         multicast: nobody is there to subscribe or to answer PINGs, a publisher sends everything.
         """
@@ -281,6 +282,8 @@ cdef class CoreHandle:
             rc = ENOTSOCK
         elif s.type in (T_PAIR, T_CHANNEL) and sock_has_peer(s, p):
             rc = EAGAIN
+        elif s.type == T_ROUTER and is_taken(s, p, routing_id):
+            rc = EADDRINUSE
         elif p == NULL:
             p = pipe_new_wire(s, token, bound)
             if p == NULL:
@@ -498,9 +501,18 @@ cdef class CoreHandle:
 cdef int name_is_free(Sock* s, bytes routing_id):
     """Can a ROUTER give its next peer this name? 0 or EADDRINUSE."""
     if routing_id and s.type in (T_ROUTER, T_STREAM):
-        if router_knows(s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id)):
+        if router_find(s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id)) != NULL:
             return EADDRINUSE
     return 0
+
+
+cdef bint is_taken(Sock* s, Pipe* mine, bytes routing_id):
+    """Does another peer of a ROUTER that keeps to its peers have this name?"""
+    cdef Pipe* other
+    if s.handover or not routing_id:
+        return False
+    other = router_find(s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
+    return other != NULL and other != mine and not other.ended
 
 
 cdef object subscribe(CoreHandle self, bytes topic, bint on):

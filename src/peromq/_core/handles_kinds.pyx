@@ -10,10 +10,10 @@ from peromq._core.handles_base cimport CoreHandle, enter, leave, settle
 from peromq._core.handles_frame cimport make_error
 from peromq._core.numbered cimport number_find
 from peromq._core.patterns cimport ENOTSUP
-from peromq._core.router cimport router_room
+from peromq._core.router cimport router_find, router_room
 from peromq._core.sock cimport pipe_new_wire, sock_add_pipe, sock_attach, sock_drop_pipe, sock_find, sock_has_peer, sock_process
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
-from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, T_ROUTER, WOULD_BLOCK, Pipe, Sock
+from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, T_ROUTER, T_STREAM, WOULD_BLOCK, Pipe, Sock
 from peromq._core.udp cimport AF_INET6, Datagrams, parse_address, udp_free, udp_new
 
 
@@ -120,6 +120,19 @@ cdef class KindHandle(CoreHandle):
         if self.s.by_number != NULL:
             p = number_find(self.s, number)
         if p != NULL:
+            token = p.token
+        leave(self)
+        return token
+
+    def token_of_name(self, bytes routing_id):
+        """ROUTER, STREAM: the token of the peer that is sent to under that routing id; 0 if there is none."""
+        cdef Pipe* p = NULL
+        cdef int64_t token = 0
+        enter(self)
+        sock_process(self.s)
+        if self.s.type in (T_ROUTER, T_STREAM):
+            p = router_find(self.s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
+        if p != NULL and not p.ended and not p.closing:
             token = p.token
         leave(self)
         return token

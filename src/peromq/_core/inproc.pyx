@@ -4,13 +4,14 @@ from libc.stdlib cimport calloc, free
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport Flow, flow_new, flow_unref
+from peromq._core.latest cimport latest_free
 from peromq._core.notify cimport link_post, pipe_unref, post_event, wake_sock
 from peromq._core.patterns cimport pattern_joined
 from peromq._core.requeue cimport conflate_inq, conflates_in, conflates_out
 from peromq._core.router cimport router_name
 from peromq._core.sock cimport pipe_blank
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock
-from peromq._core.types cimport EV_WRITE, T_ROUTER, Link
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_ROUTER, Link
 
 
 cdef int join(Sock* sender, Pipe* p, Sock* receiver, Pipe* q, uint32_t hwm) noexcept nogil:
@@ -20,9 +21,10 @@ cdef int join(Sock* sender, Pipe* p, Sock* receiver, Pipe* q, uint32_t hwm) noex
         return -1
     p.outq = q.inq = f
     if (sender != NULL and conflates_out(sender)) or (receiver != NULL and conflates_in(receiver)):
-        f.hwm.store(0, memory_order_relaxed)
-        p.conflate = 1
-        return conflate_inq(q)
+        p.conflate = BY_TOPIC if receiver != NULL and receiver.conflate == BY_TOPIC else 1
+        if p.conflate != BY_TOPIC:
+            f.hwm.store(0, memory_order_relaxed)
+        return conflate_inq(q, receiver)
     return 0
 
 
@@ -90,7 +92,7 @@ cdef int pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil:
     """The far end gets its socket. Follow with sock_add_pipe under b's lock. -1: out of memory."""
     cdef Flow* arriving = far.raw if far.raw != NULL else far.inq
     cdef Link* k = far.link
-    if conflates_in(b) and conflate_inq(far) < 0:
+    if conflates_in(b) and conflate_inq(far, b) < 0:
         return -1
     far.sock = b
     far.token = token
@@ -124,7 +126,10 @@ cdef void pair_named(Pipe* far, const string* rid) noexcept nogil:
     a = near.sock
     pthread_mutex_lock(&a.lock)
     if near.listed and not near.ended:
-        if far.raw != NULL and not near.conflate:
+        if far.latest != NULL:
+            near.conflate = BY_TOPIC
+            a.plain_out = 0
+        elif far.raw != NULL and not near.conflate:
             near.outq.hwm.store(0, memory_order_relaxed)
             near.conflate = 1
             a.plain_out = 0
@@ -138,6 +143,7 @@ cdef void pair_named(Pipe* far, const string* rid) noexcept nogil:
 
 cdef void pair_orphan(Pipe* far) noexcept nogil:
     """A far end that nobody adopted."""
+    latest_free(far.latest)
     if far.raw != NULL:
         flow_unref(far.inq)
         flow_unref(far.inq)

@@ -8,6 +8,7 @@ from libcpp.atomic cimport memory_order_seq_cst
 from peromq._core.coded_out cimport codec_free
 from peromq._core.flow cimport chunk_unref, flow_unref
 from peromq._core.iothread cimport group_drop
+from peromq._core.latest cimport latest_free
 from peromq._core.news cimport news_look
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
 from peromq._core.trie cimport topics_free, trie_free
@@ -162,6 +163,7 @@ cdef void pipe_unref(Pipe* p) noexcept nogil:
     if p.refs.fetch_sub(1, memory_order_seq_cst) != 1:
         return
     s = p.sock
+    latest_free(p.latest)
     if p.raw != NULL:
         flow_unref(p.inq)       # that one was the application's alone
         flow_unref(p.inq)
@@ -200,6 +202,7 @@ cdef void sock_unref(Sock* s) noexcept nogil:
         sys_close(s.notify_fd)
     pthread_mutex_destroy(&s.lock)
     pthread_mutex_destroy(&s.ev_lock)
+    free(s.by_token.cells)
     free(s.fq.v)
     free(s.lb.v)
     if s.trie != NULL:

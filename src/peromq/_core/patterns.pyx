@@ -20,7 +20,7 @@ from peromq._core.numbered cimport number_added, number_farewell, number_left, n
 from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
                                   untarget, xpub_done, xpub_peek, xsub_send)
 from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
-from peromq._core.requeue cimport KEEP_SUBS, conflate_in, conflate_out, flow_give_back, flow_keep_last, flow_take
+from peromq._core.requeue cimport KEEP_SUBS, conflate_in, conflate_out, conflate_refill, flow_give_back, flow_keep_last, flow_take
 from peromq._core.router cimport (router_done, router_expect, router_farewell, router_joined, router_left, router_peek,
                                   router_send, router_writable)
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
@@ -66,6 +66,8 @@ cdef int fq_peek(Sock* s, FrameRef* fr) noexcept nogil:
         if pipe_peek(p, fr):
             s.in_pipe = p
             return OK
+        if p.latest != NULL and conflate_refill(p):
+            continue
         if p.ended:
             sock_drop_pipe(s, p)
         else:

@@ -6,11 +6,15 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp
 
 # One stretch of a topic. A node without a subscription and with one child is merged into it, if the label allows.
-# Nodes that hold a subscription never move.
+# Nodes that hold a subscription never move. Labels up to INLINE octets are kept in the node itself; a longer one behind it, in the
+# same allocation, or in one of its own if it has grown since.
+cdef enum:
+    INLINE = 8              # sizeof(uint8_t*)
+
 cdef struct Node:
     Node* parent            # NULL: the root, whose label is empty
     Node** children         # in the order of their labels' first octets, which follow in the same allocation
-    uint8_t* label
+    uint8_t* label          # for `node_label` only
     void* subscribers       # not read here
     uint32_t n_subscribers  # 0: no topic ends here
     uint16_t n_children     # 0..256
@@ -30,6 +34,9 @@ cdef void radix_topic_gone(Radix* self, Node* node) noexcept nogil
 cdef const uint8_t* radix_spell(Radix* self, const Node* node, size_t* n) noexcept nogil
 cdef Node* radix_next(Radix* self, const Node* node) noexcept nogil
 cdef void radix_clear(Radix* self) noexcept nogil
+
+cdef inline uint8_t* node_label(const Node* self) noexcept nogil:
+    return <uint8_t*>&self.label if self.label_size <= INLINE else self.label
 
 cdef inline size_t children_cap(size_t n) noexcept nogil:
     """How many children an array of n has room for: the next power of two."""
@@ -57,9 +64,13 @@ cdef inline Node** node_slot(const Node* self, uint8_t first) noexcept nogil:
 cdef inline Node* node_step(const Node* self, const uint8_t* data, size_t n) noexcept nogil:
     """The child whose whole label the n octets at `data` begin with, or NULL."""
     cdef Node** slot
+    cdef Node* child
     if n == 0:
         return NULL
     slot = node_slot(self, data[0])
-    if slot == NULL or slot[0].label_size > n or memcmp(slot[0].label, data, slot[0].label_size) != 0:
+    if slot == NULL:
         return NULL
-    return slot[0]
+    child = slot[0]
+    if child.label_size > n or memcmp(node_label(child), data, child.label_size) != 0:
+        return NULL
+    return child

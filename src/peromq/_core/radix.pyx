@@ -10,24 +10,73 @@ cdef enum:
 
 
 cdef Node* node_new(Radix* radix, const uint8_t* label, size_t n) noexcept nogil:
-    cdef Node* self = <Node*>calloc(1, sizeof(Node))
+    cdef Node* self = <Node*>calloc(1, sizeof(Node) + (n if n > INLINE else 0))
     if self == NULL:
         return NULL
-    self.label = <uint8_t*>malloc(n)
-    if self.label == NULL:
-        free(self)
-        return NULL
-    memcpy(self.label, label, n)
+    if n > INLINE:
+        self.label = label_behind(self)
     self.label_size = <uint8_t>n
+    memcpy(node_label(self), label, n)
     radix.nodes += 1
     return self
+
+
+cdef inline uint8_t* label_behind(Node* self) noexcept nogil:
+    """Where a long label is until it grows."""
+    return <uint8_t*>(self + 1)
+
+
+cdef inline bint owns_label(Node* self) noexcept nogil:
+    """Whether the label is an allocation of its own."""
+    return self.label_size > INLINE and self.label != label_behind(self)
 
 
 cdef void node_free(Radix* radix, Node* self) noexcept nogil:
     radix.nodes -= 1
     free(self.children)
-    free(self.label)
+    if owns_label(self):
+        free(self.label)
     free(self)
+
+
+cdef void label_cut(Node* self, size_t at) noexcept nogil:
+    """Take `at` octets off the label's front; some are left."""
+    cdef uint8_t* old = node_label(self)
+    cdef uint8_t* own = old if owns_label(self) else NULL
+    cdef uint8_t short_label[INLINE]
+    cdef uint8_t* fitting
+    cdef size_t n = self.label_size - at
+    self.label_size = <uint8_t>n
+    if n > INLINE:
+        memmove(old, old + at, n)
+        fitting = <uint8_t*>realloc(own, n) if own != NULL else NULL
+        if fitting != NULL:
+            self.label = fitting
+        return
+    memcpy(short_label, old + at, n)
+    memcpy(node_label(self), short_label, n)
+    free(own)
+
+
+cdef bint label_prepend(Node* self, const uint8_t* front, size_t n) noexcept nogil:
+    """Put n octets before the label. False: out of memory, and nothing changed."""
+    cdef uint8_t* old = node_label(self)
+    cdef uint8_t* own = old if owns_label(self) else NULL
+    cdef uint8_t* label
+    cdef size_t size = self.label_size
+    if n + size <= INLINE:
+        memmove(old + n, old, size)
+        memcpy(old, front, n)
+    else:
+        label = <uint8_t*>malloc(n + size)
+        if label == NULL:
+            return False
+        memcpy(label, front, n)
+        memcpy(label + n, old, size)
+        free(own)
+        self.label = label
+    self.label_size = <uint8_t>(n + size)
+    return True
 
 
 cdef bint node_adopt(Node* self, Node* child) noexcept nogil:
@@ -36,6 +85,7 @@ cdef bint node_adopt(Node* self, Node* child) noexcept nogil:
     cdef size_t old_cap = children_cap(n)
     cdef size_t cap = children_cap(n + 1)
     cdef size_t at = 0
+    cdef uint8_t first = node_label(child)[0]
     cdef uint8_t* keys
     cdef Node** children
     if n == 0 or cap != old_cap:
@@ -45,12 +95,12 @@ cdef bint node_adopt(Node* self, Node* child) noexcept nogil:
         self.children = children
         memmove(children + cap, children + old_cap, n)
     keys = <uint8_t*>(self.children + cap)
-    while at < n and keys[at] < child.label[0]:
+    while at < n and keys[at] < first:
         at += 1
     memmove(self.children + at + 1, self.children + at, (n - at) * sizeof(Node*))
     memmove(keys + at + 1, keys + at, n - at)
     self.children[at] = child
-    keys[at] = child.label[0]
+    keys[at] = first
     child.parent = self
     self.n_children = <uint16_t>(n + 1)
     return True
@@ -61,7 +111,7 @@ cdef void node_disown(Node* self, const Node* child) noexcept nogil:
     cdef size_t old_cap = children_cap(n)
     cdef size_t cap = children_cap(n - 1)
     cdef uint8_t* keys = node_keys(self)
-    cdef size_t at = <size_t>(node_slot(self, child.label[0]) - self.children)
+    cdef size_t at = <size_t>(node_slot(self, node_label(child)[0]) - self.children)
     cdef Node** children
     memmove(self.children + at, self.children + at + 1, (n - at - 1) * sizeof(Node*))
     memmove(keys + at, keys + at + 1, n - at - 1)
@@ -78,25 +128,19 @@ cdef void node_disown(Node* self, const Node* child) noexcept nogil:
 
 cdef Node* node_split(Radix* radix, Node* self, size_t at) noexcept nogil:
     """A new node with the label's first `at` octets, between the parent and `self`. NULL: out of memory."""
-    cdef Node* upper = node_new(radix, self.label, at)
-    cdef Node* parent = self.parent
-    cdef uint8_t* label
+    cdef Node* upper = node_new(radix, node_label(self), at)
     if upper == NULL:
         return NULL
     upper.children = <Node**>malloc(sizeof(Node*) + 1)
     if upper.children == NULL:
         node_free(radix, upper)
         return NULL
-    node_slot(parent, self.label[0])[0] = upper
-    upper.parent = parent
-    self.label_size = <uint8_t>(self.label_size - at)
-    memmove(self.label, self.label + at, self.label_size)
-    label = <uint8_t*>realloc(self.label, self.label_size)
-    if label != NULL:
-        self.label = label
+    node_slot(self.parent, node_label(self)[0])[0] = upper
+    upper.parent = self.parent
+    label_cut(self, at)
     upper.n_children = 1
     upper.children[0] = self
-    node_keys(upper)[0] = self.label[0]
+    node_keys(upper)[0] = node_label(self)[0]
     self.parent = upper
     return upper
 
@@ -104,19 +148,12 @@ cdef Node* node_split(Radix* radix, Node* self, size_t at) noexcept nogil:
 cdef bint node_merge(Radix* radix, Node* self) noexcept nogil:
     """Let the only child take the place of `self`. False: its label would be too long, or out of memory."""
     cdef Node* child = self.children[0]
-    cdef size_t n = <size_t>self.label_size + child.label_size
-    cdef uint8_t* label
-    if n > LABEL_MAX:
+    if <size_t>self.label_size + child.label_size > LABEL_MAX:
         return False
-    label = <uint8_t*>realloc(child.label, n)
-    if label == NULL:
+    if not label_prepend(child, node_label(self), self.label_size):
         return False
-    memmove(label + self.label_size, label, child.label_size)
-    memcpy(label, self.label, self.label_size)
-    child.label = label
-    child.label_size = <uint8_t>n
     child.parent = self.parent
-    node_slot(self.parent, self.label[0])[0] = child
+    node_slot(self.parent, node_label(self)[0])[0] = child
     node_free(radix, self)
     return True
 
@@ -170,7 +207,7 @@ cdef Node* radix_insert(Radix* self, const uint8_t* topic, size_t n) noexcept no
             child = slot[0]
             size = child.label_size if child.label_size < n - i else n - i
             common = 1
-            while common < size and child.label[common] == topic[i + common]:
+            while common < size and node_label(child)[common] == topic[i + common]:
                 common += 1
             if common < child.label_size:
                 child = node_split(self, child, common)
@@ -199,7 +236,7 @@ cdef const uint8_t* radix_spell(Radix* self, const Node* node, size_t* n) noexce
     cdef size_t start = self.scratch_cap
     while node.parent != NULL:
         start -= node.label_size
-        memcpy(self.scratch + start, node.label, node.label_size)
+        memcpy(self.scratch + start, node_label(node), node.label_size)
         node = node.parent
     n[0] = self.scratch_cap - start
     return self.scratch + start
@@ -230,7 +267,7 @@ cdef Node* radix_next(Radix* self, const Node* node) noexcept nogil:
             while True:
                 if at.parent == NULL:
                     return NULL
-                slot = node_slot(at.parent, at.label[0]) + 1
+                slot = node_slot(at.parent, node_label(at)[0]) + 1
                 at = at.parent
                 if slot < at.children + at.n_children:
                     break

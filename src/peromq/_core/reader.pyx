@@ -12,6 +12,7 @@ from peromq._core.body cimport FIRST_BODY, SCRATCH, finish_body, grow_body, read
 from peromq._core.coded_in cimport coded_feed, coded_read, coded_resume
 from peromq._core.flow cimport (BIG, F_COMMAND, F_LONG, F_MORE, KIND_BODY, MAX_CAP, Chunk, Flow, body_take, count_set, flow_grow,
                                 flow_publish, get_size8, quota)
+from peromq._core.latest cimport latest_take
 from peromq._core.news cimport news_post
 from peromq._core.notify cimport conn_fail, conn_unref, post_event
 from peromq._core.requeue cimport flow_keep_last
@@ -162,7 +163,10 @@ cdef int scan(Conn* c, bint* news) noexcept nogil:
 
 cdef inline void tell_consumer(Conn* c) noexcept nogil:
     if c.newest_only:
-        flow_keep_last(c.inq)
+        if c.pipe.latest != NULL:
+            latest_take(c.pipe.latest, c.inq)
+        else:
+            flow_keep_last(c.inq)
     if c.inq.idle.load(memory_order_seq_cst) and c.inq.idle.exchange(0, memory_order_seq_cst):
         post_event(c.pipe, EV_READ)
 

@@ -13,6 +13,7 @@ cdef void flow_keep_last(Flow* f) noexcept nogil
 cdef void conflate_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef bint conflates_out(Sock* s) noexcept nogil
 cdef bint conflates_in(Sock* s) noexcept nogil
-cdef int conflate_inq(Pipe* p) noexcept nogil
+cdef int conflate_inq(Pipe* p, Sock* receiver) noexcept nogil
 cdef void conflate_out(Pipe* p) noexcept nogil
 cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil
+cdef bint conflate_refill(Pipe* p) noexcept nogil

@@ -7,15 +7,21 @@
 # Receiving: what arrives goes to a flow of its own, `raw`, of which a reader drops all but the newest message; the application's side
 # moves that one to inq, replacing what is there, under Conn.rlock or Link.lock. So memory stays bounded whoever is slow, and the calls
 # that read inq need to know nothing of it.
+#
+# CONFLATE_TOPICS. The same for each topic, on the receiving side: what arrives goes on from `raw` to `latest` (latest.pyx), of which inq
+# gets one message at a time; that one goes back when something newer comes before it was begun to be received. `latest` holds at most
+# RCVHWM topics; what does not fit stays in `raw`, whose mark stops the reader as usual.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
 from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, KIND_BODY, chunk_unref, count_set, flow_clear, flow_commit, flow_front,
                                 flow_new, flow_next, flow_octets_in, flow_peek, flow_publish, flow_put, flow_put_body,
                                 flow_unref, frame_size)
+from peromq._core.latest cimport latest_give, latest_new, latest_take, latest_take_back
 from peromq._core.notify cimport link_post
+from peromq._core.reader cimport conn_resume
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_t, pthread_mutex_unlock
-from peromq._core.types cimport EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, Conn
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, Conn
 
 
 # ---------------------------------------------------------------- all of it
@@ -92,16 +98,20 @@ cdef void flow_keep_last(Flow* f) noexcept nogil:
 
 
 cdef bint conflates_out(Sock* s) noexcept nogil:
-    return s.conflate and (s.type == T_PUSH or s.type == T_DEALER or s.type == T_PUB)
+    return s.conflate == 1 and (s.type == T_PUSH or s.type == T_DEALER or s.type == T_PUB)
 
 
 cdef bint conflates_in(Sock* s) noexcept nogil:
     return s.conflate and (s.type == T_PULL or s.type == T_DEALER or s.type == T_SUB)
 
 
-cdef int conflate_inq(Pipe* p) noexcept nogil:
-    """What arrives is not what is received: -1 if out of memory."""
+cdef int conflate_inq(Pipe* p, Sock* receiver) noexcept nogil:
+    """What arrives is not what is received: -1 if out of memory. receiver: NULL if it is not known yet."""
     cdef Flow* own
+    if receiver != NULL and receiver.conflate == BY_TOPIC and p.latest == NULL:
+        p.latest = latest_new(receiver.rcvhwm)
+        if p.latest == NULL:
+            return -1
     if p.raw != NULL:
         return 0
     own = flow_new(0, p.inq.releases)
@@ -118,8 +128,9 @@ cdef void conflate_pipe(Sock* s, Pipe* p) noexcept nogil:
         p.conflate = 1
         p.outq.hwm.store(0, memory_order_relaxed)
     if conflates_in(s):
-        p.inq.hwm.store(0, memory_order_relaxed)
-        conflate_inq(p)
+        if s.conflate != BY_TOPIC:
+            p.inq.hwm.store(0, memory_order_relaxed)
+        conflate_inq(p, s)
 
 
 cdef void forget_newest(Pipe* p) noexcept nogil:
@@ -157,9 +168,14 @@ cdef void conflate_out(Pipe* p) noexcept nogil:
     """A new message is about to be put: what was not begun to be sent is stale."""
     cdef Flow* f = p.outq
     cdef Conn* c = p.conn
+    cdef Pipe* q
     if p.link != NULL:
         pthread_mutex_lock(&p.link.lock)
-        drop_all(p)
+        q = p.link.ends[1 - p.side]
+        if p.conflate != BY_TOPIC:
+            drop_all(p)
+        elif q != NULL and q.latest != NULL:
+            latest_take(q.latest, f)
         pthread_mutex_unlock(&p.link.lock)
         return
     if c == NULL:
@@ -190,6 +206,14 @@ cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil:
     if m != NULL:
         pthread_mutex_lock(m)
     while True:
+        if p.latest != NULL:
+            latest_take(p.latest, raw)
+            if not (s.in_more and s.in_pipe == p):
+                latest_take_back(p.latest, p.inq)
+                latest_give(p.latest, p.inq)
+                latest_take(p.latest, raw)
+            raw.idle.store(1, memory_order_seq_cst)
+            break                           # who adds to raw takes it out again, or we do when there is room
         flow_keep_last(raw)
         if flow_peek(raw, &fr):
             if not (s.in_more and s.in_pipe == p):      # else what is there is being received
@@ -209,5 +233,32 @@ cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil:
         raw.idle.store(0, memory_order_seq_cst)
     if m != NULL:
         pthread_mutex_unlock(m)
+    make_room(p)
+
+
+cdef void make_room(Pipe* p) noexcept nogil:
+    """There may be room in raw: whoever waits for it goes on."""
+    cdef Flow* raw = p.raw
     if raw.blocked.load(memory_order_seq_cst) and raw.blocked.exchange(0, memory_order_seq_cst) == 1:
         link_post(p, EV_WRITE)
+    if p.conn != NULL and p.conn.paused.load(memory_order_seq_cst):
+        conn_resume(p.conn)
+
+
+cdef bint conflate_refill(Pipe* p) noexcept nogil:
+    """CONFLATE_TOPICS: inq is empty. Whether there was more for it."""
+    cdef pthread_mutex_t* m = NULL
+    cdef bint given
+    if p.link != NULL:
+        m = &p.link.lock
+    elif p.conn != NULL:
+        m = &p.conn.rlock
+    if m != NULL:
+        pthread_mutex_lock(m)
+    latest_take(p.latest, p.raw)
+    given = latest_give(p.latest, p.inq)
+    latest_take(p.latest, p.raw)
+    if m != NULL:
+        pthread_mutex_unlock(m)
+    make_room(p)
+    return given

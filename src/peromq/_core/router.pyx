@@ -66,20 +66,17 @@ cdef void router_done(Sock* s, FrameRef* fr) noexcept nogil:
 
 # ---------------------------------------------------------------- sending
 
-cdef Pipe* find(Sock* s, const char* rid, size_t n) noexcept nogil:
+cdef Pipe* router_find(Sock* s, const char* rid, size_t n) noexcept nogil:
+    """Who is sent to under that routing id, or NULL."""
     it = s.by_rid.find(string(rid, n))
     if it == s.by_rid.end():
         return NULL
     return dereference(it).second
 
 
-cdef bint router_knows(Sock* s, const char* rid, size_t n) noexcept nogil:
-    return find(s, rid, n) != NULL
-
-
 cdef int router_room(Sock* s, const char* rid, size_t n) noexcept nogil:
     """Could a message be sent to this peer now? OK, WOULD_BLOCK or EHOSTUNREACH."""
-    cdef Pipe* p = find(s, rid, n)
+    cdef Pipe* p = router_find(s, rid, n)
     if p == NULL or p.ended or p.closing:
         return EHOSTUNREACH
     return OK if pipe_writable(p) else WOULD_BLOCK
@@ -99,7 +96,7 @@ cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* p
         return OK                           # a routing id alone goes nowhere
     if s.ev_any.load(memory_order_seq_cst):
         sock_process(s)
-    p = find(s, <const char*>data, n)
+    p = router_find(s, <const char*>data, n)
     if p == NULL or p.ended or p.closing:
         if s.mandatory:
             return EHOSTUNREACH
@@ -141,7 +138,7 @@ cdef bint router_writable(Sock* s) noexcept nogil:
 
 cdef bint is_known(Sock* s, Pipe* p) noexcept nogil:
     """Does a message to p's routing id go to p?"""
-    return p.rid != NULL and not p.mute and find(s, p.rid.data(), p.rid.size()) == p
+    return p.rid != NULL and not p.mute and router_find(s, p.rid.data(), p.rid.size()) == p
 
 
 cdef void invent(Sock* s, string* rid) noexcept nogil:
@@ -157,7 +154,7 @@ cdef void invent(Sock* s, string* rid) noexcept nogil:
         id[3] = <char>(k >> 8)
         id[4] = <char>k
         rid.assign(id, 5)
-        if find(s, id, 5) == NULL:
+        if router_find(s, id, 5) == NULL:
             return
 
 
@@ -173,7 +170,7 @@ cdef void router_name(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogi
 
 cdef void router_expect(Sock* s, Pipe* p) noexcept nogil:
     """CONNECT_ROUTING_ID: p can be sent to before it is there."""
-    if p.rid != NULL and not p.rid.empty() and find(s, p.rid.data(), p.rid.size()) == NULL:
+    if p.rid != NULL and not p.rid.empty() and router_find(s, p.rid.data(), p.rid.size()) == NULL:
         s.by_rid[0][p.rid[0]] = p
 
 
@@ -184,7 +181,7 @@ cdef void router_joined(Sock* s, Pipe* p) noexcept nogil:
         p.rid = new string()
     if p.rid.empty():
         invent(s, p.rid)
-    old = find(s, p.rid.data(), p.rid.size())
+    old = router_find(s, p.rid.data(), p.rid.size())
     if old != NULL and old != p:
         if not s.handover:
             p.mute = 1

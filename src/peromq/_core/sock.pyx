@@ -19,9 +19,10 @@ from peromq._core.notify cimport (conn_unref, engine_post, io_introduce, io_mark
                                   wake_for_peer, wake_sock)
 from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
                                     pattern_joined, pattern_left)
+from peromq._core.pointer_map cimport map_drop, map_find, map_put
 from peromq._core.pubsub cimport untarget
 from peromq._core.reader cimport conn_feed, conn_resume
-from peromq._core.requeue cimport conflate_pipe
+from peromq._core.requeue cimport conflate_pipe, conflate_refill
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
 from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close
 from peromq._core.trie cimport topics_new, trie_new
@@ -56,6 +57,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.notify_fd = -1
     s.my_rid = new string()
     s.pipes = new vector[Pipe*]()
+    s.by_token.width = 2
     s.by_rid = new unordered_map[string, Pipe*]()
     s.unflushed = new vector[Pipe*]()
     s.groups = new vector[Group*]()
@@ -145,6 +147,7 @@ cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil:
     p.idx_all = <int>s.pipes.size()
     s.pipes.push_back(p)
     p.listed = 1
+    file_pipe(s, p)
     if s.type not in (T_PUSH, T_SCATTER) or p.link == NULL:
         array_add(&s.fq, p, IN)
     array_add(&s.lb, p, OUT)
@@ -194,11 +197,33 @@ cdef void sock_close(Sock* s) noexcept nogil:
 
 
 cdef Pipe* sock_find(Sock* s, int64_t token) noexcept nogil:
+    """The pipe of that token, or NULL."""
     cdef size_t i
-    for i in range(s.pipes.size()):
+    cdef void** cell = map_find(&s.by_token, <void*><size_t>token)
+    if cell != NULL:
+        return <Pipe*>cell[1]
+    if s.by_token.count == s.pipes.size():
+        return NULL
+    for i in range(s.pipes.size()):         # one could not be filed
         if s.pipes[0][i].token == token:
             return s.pipes[0][i]
     return NULL
+
+
+cdef void file_pipe(Sock* s, Pipe* p) noexcept nogil:
+    """Let sock_find find it at once. Where that fails (two ends of one token, no memory) it still finds it."""
+    cdef void** cell
+    if p.token == 0 or map_find(&s.by_token, <void*><size_t>p.token) != NULL:
+        return
+    cell = map_put(&s.by_token, <void*><size_t>p.token)
+    if cell != NULL:
+        cell[1] = p
+
+
+cdef void unfile_pipe(Sock* s, Pipe* p) noexcept nogil:
+    cdef void** cell = map_find(&s.by_token, <void*><size_t>p.token)
+    if cell != NULL and cell[1] == p:
+        map_drop(&s.by_token, <void*><size_t>p.token)
 
 
 cdef IoThread* least_loaded(Engine* e, int thread) noexcept nogil:
@@ -263,6 +288,7 @@ cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil:
     s.pipes[0][p.idx_all] = last
     last.idx_all = p.idx_all
     s.pipes.pop_back()
+    unfile_pipe(s, p)
     if p.unflushed:
         take_out(s.unflushed, p)
     c = p.conn
@@ -312,7 +338,7 @@ cdef void pipe_gone(Sock* s, Pipe* p) noexcept nogil:
         conn_unref(c)
     pattern_left(s, p)
     tell_flushed(s, p)
-    if p.idx_in < 0 or flow_front(p.inq) == NULL:
+    if p.idx_in < 0 or (flow_front(p.inq) == NULL and not (p.latest != NULL and conflate_refill(p))):
         sock_drop_pipe(s, p)
 
 

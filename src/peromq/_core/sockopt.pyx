@@ -2,7 +2,7 @@
 
 from peromq._core.inproc cimport pair_marks
 from peromq._core.notify cimport post_event
-from peromq._core.types cimport EV_WRITE, Pipe
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, Pipe
 
 cdef enum:
     ZMQ_ROUTING_ID = 5
@@ -37,6 +37,7 @@ cdef enum:
     ZMQ_HICCUP_MSG = 114
     ZMQ_XSUB_VERBOSE_UNSUBSCRIBE = 115
     ZMQ_SPIN_US = 10001                                         # our own
+    ZMQ_CONFLATE_TOPICS = 10003
 
 
 cdef void set_marks(Sock* s) noexcept nogil:
@@ -134,6 +135,10 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.verbose_unsub = v
     elif option == ZMQ_IMMEDIATE:
         s.immediate = v
+    elif option == ZMQ_CONFLATE_TOPICS:
+        s.conflate = BY_TOPIC if v else 0
+        if v:
+            s.plain_out = 0
     elif option == ZMQ_SPIN_US:
         s.spin_us = v
     else:

@@ -15,6 +15,8 @@ from libcpp.vector cimport vector
 
 from peromq._core.codec cimport Codec
 from peromq._core.flow cimport Chunk, Flow, FrameRef, ReleaseQueue
+from peromq._core.latest cimport Latest
+from peromq._core.pointer_map cimport PointerMap
 from peromq._core.sysio cimport pthread_mutex_t, pthread_t
 from peromq._core.trie cimport Trie, Topics
 
@@ -67,6 +69,9 @@ cdef enum:                    # status of data-plane calls; errno values are pos
     OK = 0
     WOULD_BLOCK = -1
     FAILED = -2
+
+cdef enum:                    # Sock.conflate, Pipe.conflate
+    BY_TOPIC = 2              # the newest message of each topic (CONFLATE_TOPICS), not the newest of all (1)
 
 cdef enum:                    # Sock.state bits
     S_CLOSED = 1
@@ -121,7 +126,8 @@ cdef struct Pipe:             # a socket's relation to one peer
     Link* link                # const: inproc only
     int side                  # const: inproc: which end this is
     Flow* raw                 # const: CONFLATE: what arrives, of which inq gets the newest (see requeue.pyx); else NULL
-    int conflate              # app: CONFLATE: of what was not begun to be sent, outq keeps the newest
+    Latest* latest            # CONFLATE_TOPICS: what arrived, of which inq gets one message at a time; under Conn.rlock or Link.lock
+    int conflate              # app: CONFLATE: of what was not begun to be sent, outq keeps the newest. BY_TOPIC: the inproc peer's latest
     Chunk* newest_at          # app: CONFLATE: where the newest message begins in outq:
     uint64_t newest_pub       # app: ... the chunk, and what it showed before
     int multicast             # const: its connection leads to a carrier: a publisher sends it everything, and nobody answers PINGs
@@ -316,6 +322,7 @@ cdef struct Sock:
     string* hiccup
     # pipes, app
     vector[Pipe*]* pipes
+    PointerMap by_token       # each pipe under its token, for sock_find
     PipeArray fq              # readable pipes (fair queue)
     PipeArray lb              # writable pipes (load balancer)
     unordered_map[string, Pipe*]* by_rid

@@ -11,6 +11,7 @@ from anyio import TASK_STATUS_IGNORED, ClosedResourceError, move_on_after, sleep
 from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
+from ..awaited import AwaitedMixin
 from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..context import Context as SyncContext
 from ..error import Again, ZMQError
@@ -39,7 +40,7 @@ class ClosedSocketError(ZMQError, ClosedResourceError):
         super().__init__(Errno.ENOTSOCK)
 
 
-class Socket(AsyncPayloads, SyncSocket[Any]):
+class Socket(AsyncPayloads, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
     """A socket to use from tasks, under asyncio, uvloop or trio.
 
     ctx_or_socket: the Context; or a socket, for a second handle of it.
@@ -273,6 +274,12 @@ class Socket(AsyncPayloads, SyncSocket[Any]):
             raise late(what, timeout)
         except ZMQError as error:
             raise self._better(error) from None
+
+    @staticmethod
+    def _poller_class() -> Any:
+        from .poll import Poller  # which needs this module
+
+        return Poller()
 
     async def _do(self, direction: int, flags: int, attempt: Callable[[], _T]) -> _T:
         """The result of `attempt`, as soon as it is possible."""

@@ -11,6 +11,7 @@ from warnings import warn
 
 from .. import Context as SyncContext
 from .. import Socket as SyncSocket
+from ..awaited import AwaitedMixin
 from ..constants import Errno, Flag, PollEvent
 from ..error import Again, ZMQError
 from ..poll import zmq_poll
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-class Socket(Serving, SyncSocket[Any]):  # type: ignore[misc]
+class Socket(Serving, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
     """A socket whose `send`, `recv`, `poll` and their kin are awaited.
 
     Each call returns a future: an awaitable, with `done`, `cancel`, `add_done_callback` and so on,

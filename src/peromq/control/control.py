@@ -103,7 +103,10 @@ class Control:
             return self._open_group(sock, endpoint)
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
-            return open_datagrams(self._record(sock), sock, transport, address, bind=False)
+            record = self._record(sock)
+            reached = open_datagrams(record, sock, transport, address, bind=False)
+            record.links.begin(self.new_token(), endpoint, up=True)
+            return reached
         settings = _settings(sock, transport)
         target = transport.target(address, settings.options)
         record = self._record(sock)
@@ -129,6 +132,19 @@ class Control:
         with record.lock:
             dialers = record.dialers.get(endpoint)
             return dialers[-1].token if dialers else 0
+
+    def end_peer(self, token: int, linger: int) -> bool:
+        """End one peer, flushing for `linger` ms at the longest; False if it is none of ours.
+
+        One that was dialed is not dialed again.
+        """
+        peer = self._hub.peers.get(token)
+        if peer is None:
+            return False
+        if not peer.bound:
+            peer.forget()  # the endpoint is no longer connected when this returns
+        self._hub.loop.post(functools.partial(peer.close, linger, connecting=False), peer)
+        return True
 
     def unbind(self, sock: Core, endpoint: str) -> None:
         """Stop listening; peers accepted there are flushed (LINGER) and cut. ENOENT if unknown."""
@@ -194,6 +210,14 @@ class Control:
         found = {peer.token: peer.facts() for peer in list(record.peers.values())}
         with record.lock:
             return found, dict(record.counts)
+
+    def endpoints_of(self, sock: Core) -> list[str]:
+        """Where a socket is bound and connected."""
+        record = self._records.get(id(sock.options))
+        if record is None:
+            return []
+        with record.lock:
+            return [*record.listeners, *record.dialers, *record.datagrams]
 
     def new_token(self) -> int:
         """A token never given before in this context."""
@@ -268,6 +292,7 @@ class Control:
                 record.forget_token(peer.token)
                 raise
             record.dialers.setdefault(endpoint, []).append(peer)
+            record.links.begin(peer.token, endpoint, up=True)
             self._hub.loop.post(peer.start, peer)
         return endpoint
 

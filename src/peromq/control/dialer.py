@@ -6,23 +6,24 @@ import errno
 import logging
 import os
 import socket
-from collections import deque
 from collections.abc import Sequence
 
 from ..constants import Event, ReconnectStop, SocketType
-from ..transports import Route, Target, Transform, Transport, WebPlace, finish_connect
+from ..transports import Route, Target, Transform, Transport, WebPlace
 from .backoff import Backoff
-from .loop import WRITE, Timer, Watch
+from .loop import Timer
 from .peer import Peer
 from .preamble import PreambleTalk
+from .race import Race
 from .record import SocketRecord
+from .session import Failure
 from .settings import Settings
 
 
 class Dialer(Peer):
     """A peer we go to. Its queue survives its connections, unless option IMMEDIATE is set.
 
-    One attempt: resolve, then try each route until one leads to a connection, then shake hands.
+    One attempt: resolve, then try all addresses until one leads to a connection, then shake hands.
     Only what time may mend is tried again; a peer that breaks the protocol ends the dialer.
     """
 
@@ -42,10 +43,12 @@ class Dialer(Peer):
         self._target = target
         self._backoff = Backoff(options.reconnect_ivl, options.reconnect_ivl_max, record.hub.random)
         self._attempt = 0  # a resolver's answer to an earlier one is no longer wanted
-        self._routes: deque[Route] = deque()
-        self._connecting: socket.socket | None = None
-        self._watch: Watch | PreambleTalk | None = None
-        self._timer: Timer | None = None  # CONNECT_TIMEOUT, or until the next attempt
+        self._race: Race | None = None
+        self._connecting: socket.socket | None = None  # it stands, and a preamble is spoken on it
+        self._watch: PreambleTalk | None = None
+        self._timer: Timer | None = None  # until the next attempt
+        self._number = self.token  # as which `links` knows it: tokens may change
+        record.links.begin(self._number, endpoint)
 
     def start(self) -> None:
         """Control thread: begin an attempt."""
@@ -84,70 +87,45 @@ class Dialer(Peer):
         if attempt != self._attempt or self.finished or self.aborted:
             return
         if isinstance(found, OSError):
-            self.reason = found.strerror or str(found)
-            self._retry()
+            self._failed(found)
         elif isinstance(found, Exception):
             raise found
         else:
-            self._routes = deque(found)
-            self.reason = os.strerror(errno.EADDRNOTAVAIL)
-            self._try_routes(errno.EADDRNOTAVAIL)
+            self._dial(found)
 
-    def _try_routes(self, last_error: int) -> None:
-        """Take the next route that does not fail at once; with none left, come again later."""
-        while self._routes:
-            try:
-                connection, status = self._target.dial(self._routes.popleft())
-            except OSError as failure:
-                last_error = failure.errno or 0
-                self.reason = os.strerror(last_error)
-                continue
-            if status == 0:
-                self._open(connection)
-                return
-            if status == errno.EINPROGRESS:
-                self._wait_for(connection)
-                return
-            self.reason = os.strerror(status)
-            self._close_attempt(connection)
-            last_error = status
+    def _dial(self, routes: Sequence[Route]) -> None:
+        self._race = Race(
+            self.hub.loop,
+            self._target,
+            routes,
+            self.settings.options.connect_timeout,
+            self,
+            begun=lambda: self.emit(Event.CONNECT_DELAYED, errno.EINPROGRESS),
+            given_up=self._given_up,
+            ended=self._dialed,
+        )
+        self._race.start()
+
+    def _given_up(self, descriptor: int, number: int) -> None:
+        self.reason = os.strerror(number) if number else ""
+        self.emit(Event.CLOSED, descriptor, self.why())
+
+    def _dialed(self, connection: socket.socket | None, number: int) -> None:
+        self._race = None
+        if connection is not None:
+            self._open(connection)
+        else:
+            self._failed(OSError(number, os.strerror(number)))
+
+    def _failed(self, failure: OSError) -> None:
+        """There is no connection: come again later."""
+        self.reason = failure.strerror or str(failure)
+        self._link_down(failure.errno or 0, self.reason)
         stop = self.settings.options.reconnect_stop & ReconnectStop.CONN_REFUSED
-        if stop and last_error == errno.ECONNREFUSED:
+        if stop and failure.errno == errno.ECONNREFUSED:
             self.end()
         else:
             self._retry()
-
-    def _wait_for(self, connection: socket.socket) -> None:
-        self._connecting = connection
-        self.emit(Event.CONNECT_DELAYED, errno.EINPROGRESS)
-        if _stands(connection):
-            self._connect_ended()
-            return
-        loop = self.hub.loop
-        self._watch = loop.watch(connection.fileno(), WRITE, self._connect_ended, self)
-        timeout = self.settings.options.connect_timeout
-        if timeout > 0:
-            self._timer = loop.later(timeout / 1000, self._connect_expired, self)
-
-    def _connect_ended(self) -> None:
-        connection = self._take_connecting()
-        if connection is None:
-            return
-        try:
-            finish_connect(connection)
-        except OSError as failure:
-            self.reason = failure.strerror or str(failure)
-            self._close_attempt(connection)
-            self._try_routes(failure.errno or 0)
-        else:
-            self._open(connection)
-
-    def _connect_expired(self) -> None:
-        connection = self._take_connecting()
-        if connection is not None:
-            self.reason = os.strerror(errno.ETIMEDOUT)
-            self._close_attempt(connection)
-            self._try_routes(errno.ETIMEDOUT)
 
     def _open(self, connection: socket.socket) -> None:
         """It stands; first to be said is what leads to the peer, if anything does."""
@@ -173,29 +151,22 @@ class Dialer(Peer):
         if self.reason != self._told:
             self._told = self.reason
             self.note(logging.INFO, f"{self.settings.type.name} {self.endpoint}: {self.reason}")
-        self._close_attempt(connection)
-        self._try_routes(failure.errno or 0)
+        descriptor = connection.fileno()
+        connection.close()
+        self.emit(Event.CLOSED, descriptor, self.why())
+        self._failed(failure)
 
     def _connected(self, connection: socket.socket) -> None:
-        self._routes.clear()
         self.meet(connection)
         self.emit(Event.CONNECTED, connection.fileno())
         self.converse(connection)
 
-    def _close_attempt(self, connection: socket.socket) -> None:
-        descriptor = connection.fileno()
-        connection.close()
-        self.emit(Event.CLOSED, descriptor, self.why())
-
     def _take_connecting(self) -> socket.socket | None:
-        """The connection being made, no longer watched nor timed."""
+        """The connection that a preamble is spoken on; it ends."""
         connection, self._connecting = self._connecting, None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         return connection
 
     # -- afterwards
@@ -217,9 +188,12 @@ class Dialer(Peer):
     def established(self) -> None:
         """The next loss starts with the shortest wait."""
         self._backoff.reset()
+        if self.attached:
+            self.record.links.up(self._number)
 
     def lost(self, final: bool, failed_handshake: bool) -> None:
         """Come again, if that has a point."""
+        self.record.links.down(self._number)
         if self.has_queue and self.dies_with_connection:
             self._renew_token()
         stop = self.settings.options.reconnect_stop & ReconnectStop.HANDSHAKE_FAILED
@@ -245,15 +219,29 @@ class Dialer(Peer):
         self.emit(Event.CONNECT_RETRIED, wait, self.why())
         self._timer = self.hub.loop.later(wait / 1000, self.start, self)
 
+    def _report(self, layer: str, failure: Failure) -> None:
+        """Who waits for the connection shall hear of it, too."""
+        super()._report(layer, failure)
+        self._link_down(failure.errno, failure.reason, layer)
+
+    def _link_down(self, number: int, reason: str, mechanism: str = "") -> None:
+        self.record.links.down(self._number, number, reason, mechanism)
+
     def forget(self) -> None:
         """No longer found by disconnect()."""
+        self.record.links.over(self._number)
         self.record.unlist(self.record.dialers, self)
 
     def release(self) -> None:
         """Also what an attempt holds."""
         super().release()
         self._attempt += 1
-        self._routes.clear()
+        if self._race is not None:
+            self._race.cancel()
+            self._race = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         connection = self._take_connecting()
         if connection is not None:
             connection.close()
@@ -261,14 +249,7 @@ class Dialer(Peer):
     def after_fork(self) -> None:
         """Also an attempt's."""
         super().after_fork()
+        if self._race is not None:
+            self._race.after_fork()
         if self._connecting is not None:
             self._connecting.close()
-
-
-def _stands(connection: socket.socket) -> bool:
-    """Is it there already? On one host the kernel makes it while it is asked to."""
-    try:
-        connection.getpeername()
-    except OSError:
-        return False
-    return True

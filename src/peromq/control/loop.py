@@ -1,4 +1,4 @@
-"""The control thread: one selector, a heap of timers, and a queue of closures posted by others."""
+"""The control thread: one epoll, a heap of timers, and a queue of closures posted by others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import heapq
 import itertools
 import logging
 import os
-import selectors
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,9 +15,10 @@ from .. import unpatched
 
 log = logging.getLogger("peromq")
 
-READ = selectors.EVENT_READ
-WRITE = selectors.EVENT_WRITE
+READ = 0x001  # EPOLLIN and EPOLLOUT, which gevent removes with the rest of epoll
+WRITE = 0x004
 
+_READY_BATCH = 64  # descriptors served before timers are looked at again; the kernel takes turns
 _TIMER_BATCH = 64  # timers that fire before descriptors are looked at again
 _LONGEST_SLEEP = 3600.0  # seconds; epoll refuses waits of more than 24 days
 
@@ -50,13 +50,13 @@ class Watch:
         """Change what to wait for."""
         if events != self.events and self.callback is not None:
             self.events = events
-            self._loop._selector.modify(self.descriptor, events, self)
+            self._loop._epoll.modify(self.descriptor, events)
 
     def cancel(self) -> None:
         """Idempotent."""
         if self.callback is not None:
             self.callback = self.owner = None
-            self._loop._selector.unregister(self.descriptor)
+            self._loop._forget(self.descriptor)
 
 
 class Timer:
@@ -87,7 +87,8 @@ class Loop:
         """begin: what the thread does first, with its name."""
         self._name = name
         self._begin = begin
-        self._selector = unpatched.new_selector()
+        self._epoll = unpatched.new_epoll()
+        self._watches: dict[int, Watch] = {}
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._posted: deque[tuple[Callback, Owner | None]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
@@ -151,7 +152,8 @@ class Loop:
     ) -> Watch:
         """Call `callback` whenever the descriptor is ready (level-triggered)."""
         watch = Watch(self, descriptor, events, callback, owner)
-        self._selector.register(descriptor, events, watch)
+        self._epoll.register(descriptor, events)
+        self._watches[descriptor] = watch
         return watch
 
     def later(self, seconds: float, callback: Callback, owner: Owner | None = None) -> Timer:
@@ -175,7 +177,7 @@ class Loop:
     def after_fork(self) -> None:
         """In a forked child, which has no such thread: only close our copies of the descriptors.
 
-        Nothing is unregistered: the selector's kernel side is the parent's.
+        Nothing is unregistered: the kernel's side of the epoll is the parent's.
         """
         self._door = unpatched.RLock()
         self._close()
@@ -192,15 +194,22 @@ class Loop:
 
     def _run_ready(self) -> None:
         # A method of its own: its locals must not keep anything alive while the thread sleeps.
-        for watch in [key.data for key, _ in self._selector.select(self._patience())]:
-            if watch.callback is not None:  # an earlier callback may have cancelled it
+        # Watches are looked up before any is called: a callback may close a descriptor, and its
+        # number come back.
+        ready = self._epoll.poll(self._patience(), _READY_BATCH)
+        for watch in [self._watches.get(descriptor) for descriptor, _ in ready]:
+            if watch is not None and watch.callback is not None:  # an earlier one may cancel it
                 self.guard(watch.callback, watch.owner)
+
+    def _forget(self, descriptor: int) -> None:
+        del self._watches[descriptor]
+        self._epoll.unregister(descriptor)
 
     def _close(self) -> None:
         with self._door:
             if not self._closed:
                 self._closed = True
-                self._selector.close()
+                self._epoll.close()
                 os.close(self._wake_fd)
                 self._posted.clear()
 

@@ -212,6 +212,15 @@ class Peer:
         self.emit(Event.DISCONNECTED, self._descriptor, self.why())
         self.lost(failure is None or failure.final, failed_handshake=True)
 
+    def objection(self, peer: PeerInfo) -> Failure | None:
+        """From the session: a ROUTER has another peer of that routing id."""
+        core = self.record.core()
+        if not (self.bound and peer.routing_id and self.settings.keeps_names) or core is None:
+            return None
+        if not core.token_of_name(peer.routing_id):
+            return None
+        return _name_taken(peer.routing_id)
+
     def handshake_refused(self, session: Session, failure: Failure) -> None:
         """From the session, while it still waits for the refused peer to go."""
         self._report(session.handshake.mechanism.name, failure)
@@ -335,6 +344,12 @@ class Peer:
             connection.close()
             if status == errno.ENOTSOCK:
                 self.finish()
+            elif status == errno.EADDRINUSE:
+                # It came between this one's handshake and now, or we went to it.
+                layer = SecurityMechanism(self.settings.options.mechanism).name
+                self._report(layer, _name_taken(peer.routing_id))
+                self.emit(Event.DISCONNECTED, self._descriptor)
+                self.lost(final=False, failed_handshake=True)
             else:
                 log.warning("%r could not be attached: %s", self, os.strerror(status))
                 self.emit(Event.DISCONNECTED, self._descriptor)
@@ -521,3 +536,10 @@ class Peer:
         """For `Control.pending`."""
         limit = "as long as it takes" if self._linger is None else "until LINGER runs out"
         return f"{self.settings.type.name} {self.endpoint}: unsent messages, {limit}"
+
+
+def _name_taken(routing_id: bytes) -> Failure:
+    """libzmq leaves such a newcomer connected and deaf, and says nothing."""
+    event, number = Event.HANDSHAKE_FAILED_NO_DETAIL, errno.EADDRINUSE
+    reason = f"another peer has the routing id {routing_id!r}, and ROUTER_HANDOVER is off"
+    return Failure(event, number, final=False, reason=reason)

@@ -49,6 +49,7 @@ class SocketRecord:
         self.closing: Core | None = None  # the socket, once it is closed
         # All handles of one socket share their options; held, so that no other's can be at this id.
         self.options = sock.options
+        self.links = sock.links
         self._handles: list[weakref.ref[Core]] = []
         self._when_gone = when_gone
 

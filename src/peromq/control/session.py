@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..constants import Event
-from ..zmtp import Handshake, ProtocolError, ZapNeeded
-from .loop import READ, WRITE, Loop, Owner
+from ..zmtp import Handshake, NullMechanism, PeerInfo, ProtocolError, ZapNeeded
+from .loop import READ, WRITE, Loop, Owner, Timer
 
 _READ_SIZE = 8192
+_COURTESY = 0.2  # seconds for which a side that should hear the peer's READY first keeps its own
 _REFUSED_TIME = 30.0  # seconds a refused peer is kept if HANDSHAKE_IVL sets no limit
 
 
@@ -32,9 +33,17 @@ class Failure:
     reason: str
 
     @property
+    def errno(self) -> int:
+        """`value`, or what comes next to it."""
+        if self.event is Event.HANDSHAKE_FAILED_NO_DETAIL:
+            return self.value
+        return errno.EACCES if self.event is Event.HANDSHAKE_FAILED_AUTH else errno.EPROTO
+
+    @property
     def level(self) -> int:
         """For the log. What time may mend is no news for a person: strangers, restarts."""
-        trifle = self.event is Event.HANDSHAKE_FAILED_NO_DETAIL and self.value != errno.EFAULT
+        told = self.value in (errno.EFAULT, errno.EADDRINUSE)
+        trifle = self.event is Event.HANDSHAKE_FAILED_NO_DETAIL and not told
         return logging.INFO if trifle else logging.WARNING
 
 
@@ -48,6 +57,9 @@ class SessionOwner(Owner, Protocol):
 
     def handshake_refused(self, session: Session, failure: Failure) -> None:
         """It has failed; only the connection is still there for a while."""
+
+    def objection(self, peer: PeerInfo) -> Failure | None:
+        """Asked before the peer is told that it is let in: why it is not."""
 
     def slow_work(self, session: Session, work: Callable[[], None]) -> None:
         """Call `work` where it may take seconds, then `session.resume` here."""
@@ -81,10 +93,14 @@ class Session:
         self._owner = owner
         self._unsent = b""
         self._refused = False
+        self._known = False
         self._ended = False
         self._cancel_zap: Callable[[], None] | None = None
         self._watch = loop.watch(connection.fileno(), READ, self._ready, owner)
         self._deadline = loop.later(timeout / 1000, self._expire, owner) if timeout > 0 else None
+        self._courtesy: Timer | None = None
+        if getattr(handshake.mechanism, "waits", False):
+            self._courtesy = loop.later(_COURTESY, self._hurry, owner)
 
     def start(self) -> None:
         """Say hello. May call the owner back at once."""
@@ -141,6 +157,13 @@ class Session:
     def _ready(self) -> None:
         self._step(self._exchange)
 
+    def _hurry(self) -> None:
+        """The peer has not said READY: perhaps it waits for ours (RFC 37: both say it at once)."""
+        mechanism = self.handshake.mechanism
+        assert isinstance(mechanism, NullMechanism)
+        mechanism.hurry()
+        self._step(self._write)
+
     def _expire(self) -> None:
         self.give_up(_no_detail(errno.ETIMEDOUT, "it did not end in time (HANDSHAKE_IVL)"))
 
@@ -159,6 +182,8 @@ class Session:
 
     def _look(self) -> None:
         """What has the step led to?"""
+        if self._ended:
+            return
         work = self.handshake.next_work()
         question = self.handshake.next_zap_question()
         if work is not None:
@@ -202,6 +227,12 @@ class Session:
 
     def _write(self) -> None:
         self._unsent += self.handshake.data_to_send()
+        if self.handshake.done and not self._known:
+            self._known = True  # who the peer is; our last words to it are yet to be sent
+            objection = self._owner.objection(self.handshake.peer)
+            if objection is not None:
+                self._fail(objection)
+                return
         if self._unsent:
             try:
                 self._unsent = self._unsent[self.connection.send(self._unsent) :]
@@ -227,8 +258,9 @@ class Session:
     def _release(self) -> None:
         self._ended = True
         self._watch.cancel()
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._courtesy):
+            if timer is not None:
+                timer.cancel()
         if self._cancel_zap is not None:
             self._cancel_zap()
             self._cancel_zap = None

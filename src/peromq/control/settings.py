@@ -10,7 +10,7 @@ from .._core.handles_codec import Codec
 from ..constants import Errno, SecurityMechanism, SocketType
 from ..error import ZMQError
 from ..transports import StreamOptions, WebPlace
-from ..zmtp import Handshake
+from ..zmtp import Handshake, NullMechanism
 from .security import SecurityOptions, mechanism_maker
 from .web import web_handshake
 
@@ -30,15 +30,35 @@ class SocketOptions(StreamOptions, SecurityOptions, Protocol):
     reconnect_ivl: int
     reconnect_ivl_max: int
     reconnect_stop: int
+    router_handover: int
     router_raw: int
     routing_id: bytes
     type: int
+
+
+class LinkBook(Protocol):
+    """Where it is written down what became of each connect, for those who wait. Thread-safe."""
+
+    def begin(self, number: int, endpoint: str, *, up: bool = False) -> None:
+        """There is a new one. up: and it needs no connection."""
+
+    def up(self, number: int) -> None:
+        """Hands are shaken."""
+
+    def down(self, number: int, errno: int = 0, reason: str = "", mechanism: str = "") -> None:
+        """There is no connection any more, or there still is none, and this is why."""
+
+    def over(self, number: int) -> None:
+        """There will be no further attempt."""
 
 
 class Core(Protocol):
     """A socket as the control plane sees it: `SocketCore`, options and the way to its monitor."""
 
     options: Any
+
+    @property
+    def links(self) -> LinkBook: ...
 
     def emit(
         self,
@@ -91,6 +111,8 @@ class Core(Protocol):
 
     def has_pending(self, token: int) -> bool: ...
 
+    def token_of_name(self, routing_id: bytes) -> int: ...
+
 
 class Settings:
     """A socket's type and options as they were at one bind or connect.
@@ -121,11 +143,16 @@ class Settings:
             self.type is SocketType.ROUTER and bool(self.options.router_raw)
         )
 
+    @property
+    def keeps_names(self) -> bool:
+        """A routing id is its first owner's, as long as that is connected."""
+        return self.type is SocketType.ROUTER and not self.options.router_handover
+
     def handshake(self, web: WebPlace | None = None, bound: bool = False) -> Handshake:
         """A handshake of this socket, not begun. web, bound: by WebSocket, and as which side."""
         first, self._first = self._first, None
         if first is not None and web is None:
-            return first
+            return self._polite(first, bound)
         arguments: dict[str, Any] = {
             "socket_type": self.type.name,
             "mechanism": self._make_mechanism(),
@@ -134,8 +161,15 @@ class Settings:
             "metadata": self.options.metadata,
         }
         if web is not None:
-            return web_handshake(web, bound, **arguments)
-        return Handshake(**arguments)
+            return self._polite(web_handshake(web, bound, **arguments), bound)
+        return self._polite(Handshake(**arguments), bound)
+
+    def _polite(self, handshake: Handshake, bound: bool) -> Handshake:
+        """Who brings another's routing id is not to think himself connected: he speaks first."""
+        mechanism = handshake.mechanism
+        if bound and self.keeps_names and isinstance(mechanism, NullMechanism):
+            mechanism.waits = True
+        return handshake
 
     def _require_zws(self) -> None:
         if self.raw:
@@ -147,5 +181,7 @@ class Settings:
 
     def thread_for(self, token: int) -> int:
         """An I/O thread that AFFINITY allows, in turn; -1 leaves the choice to the data plane."""
+        if not self.options.affinity:
+            return -1
         allowed = [bit for bit in range(64) if self.options.affinity >> bit & 1]
-        return allowed[token % len(allowed)] if allowed else -1
+        return allowed[token % len(allowed)]

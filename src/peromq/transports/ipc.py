@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from .. import unpatched
 from ..constants import IPC_PATH_MAX_LEN
 from .base import Listening, StreamOptions, error, from_oserror
-from .sockets import PlainTarget, adopt_listener, closed_on_error, new_socket
+from .sockets import PlainTarget, adopt_listener, closed_on_error, listen_queue, new_socket
 
 _UCRED = struct.Struct("3i")
 
@@ -105,7 +105,7 @@ def _listen(address: str, options: StreamOptions, endpoint: str) -> socket.socke
     with closed_on_error(sock):
         try:
             _bind(sock, name)
-            sock.listen(options.backlog)
+            sock.listen(listen_queue(options))
         except FileNotFoundError:
             raise error(errno.ENOENT, f"no directory for ipc path {address!r}", endpoint) from None
         except OSError as failure:

@@ -8,7 +8,7 @@ import socket
 from abc import ABC, abstractmethod
 
 from .base import Listening, SocketAddress, StreamOptions, error, from_oserror
-from .sockets import PlainTarget, adopt_listener, closed_on_error, new_socket
+from .sockets import PlainTarget, adopt_listener, closed_on_error, listen_queue, new_socket
 
 
 class FamilyTransport(ABC):
@@ -49,7 +49,7 @@ class FamilyTransport(ABC):
             try:
                 if local is not None:
                     sock.bind(local)
-                sock.listen(options.backlog)
+                sock.listen(listen_queue(options))
                 return Listening(sock, self.bound_endpoint(sock, endpoint))
             except OSError as failure:
                 raise from_oserror(failure, endpoint) from None

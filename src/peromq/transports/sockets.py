@@ -21,6 +21,8 @@ from .base import (
     from_oserror,
 )
 
+_USUAL_BACKLOG = 100
+
 
 @contextmanager
 def closed_on_error(sock: socket.socket) -> Iterator[socket.socket]:
@@ -42,6 +44,15 @@ def new_socket(family: int, kind: int, options: StreamOptions) -> socket.socket:
         if options.rcvbuf >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.rcvbuf)
     return sock
+
+
+def listen_queue(options: StreamOptions) -> int:
+    """What to ask listen() for: BACKLOG, or all the system allows if that is libzmq's default.
+
+    A queue of 100 overflows when thousands of clients come back to a server that was away, and a
+    connection that finds no room in it is tried again by the kernel only after 1, 3, 7 … seconds.
+    """
+    return max(options.backlog, socket.SOMAXCONN if options.backlog >= _USUAL_BACKLOG else 0)
 
 
 def bind_to_device(sock: socket.socket, options: StreamOptions) -> None:

@@ -19,7 +19,14 @@ from .base import (
     error,
     from_oserror,
 )
-from .sockets import adopt_listener, bind_to_device, bind_to_first, closed_on_error, new_socket
+from .sockets import (
+    adopt_listener,
+    bind_to_device,
+    bind_to_first,
+    closed_on_error,
+    listen_queue,
+    new_socket,
+)
 from .socks import socks_preamble
 from .tcp_address import HostPort, local_addresses, parse_bind, parse_connect, remote_addresses
 
@@ -46,7 +53,7 @@ class TcpTransport:
                 lambda family: _new_listener(family, options),
             )
             with closed_on_error(sock):
-                sock.listen(options.backlog)
+                sock.listen(listen_queue(options))
         except OSError as failure:
             raise from_oserror(failure, endpoint) from None
         return Listening(sock, self.endpoint_of(sock))

@@ -65,6 +65,31 @@ def test_error_is_a_refusal() -> None:
     assert caught.value.auth_status == 400
 
 
+def test_a_side_that_waits_says_ready_second() -> None:
+    null = NullMechanism()
+    null.waits = True
+    null.start(b"ours")
+    assert null.next_command() is None
+    assert null.receive_command(b"\x05READYtheirs") == b"theirs"
+    assert null.next_command() == b"\x05READYours"
+    assert null.done
+    null.hurry()
+    assert null.next_command() is None
+
+
+def test_it_may_be_told_not_to_wait_any_longer() -> None:
+    null = NullMechanism()
+    null.waits = True
+    null.start(b"ours")
+    assert null.next_command() is None
+    null.hurry()
+    null.hurry()
+    assert null.next_command() == b"\x05READYours"
+    assert null.next_command() is None
+    null.receive_command(b"\x05READY")
+    assert null.done
+
+
 # -- a man in the middle, and a ZAP handler (RFC 27) that judges addresses
 
 

@@ -1,0 +1,1 @@
+"""What thousands of connections and a million subscriptions cost: see `__main__.py`."""

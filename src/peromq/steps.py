@@ -1,0 +1,55 @@
+"""Calls that wait several times, written once for sockets that block and for awaited ones.
+
+Such a call is a generator. It yields functions of no arguments, each of which does one thing that
+may have to wait (a poll, a send, a receive), and gets back what that returned, or raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+from .error import Again
+
+_T = TypeVar("_T")
+
+Steps = Generator[Callable[[], Any], Any, _T]
+
+
+def run(steps: Steps[_T]) -> _T:
+    """Take them all, where waiting blocks the caller (a thread, or a greenlet)."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                outcome = step()
+            except Again as none:
+                step = steps.throw(none)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+async def run_awaited(steps: Steps[_T]) -> _T:
+    """Take them all, where waiting is awaited."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                outcome = await step()
+            except Again as none:
+                step = steps.throw(none)
+            else:
+                step = steps.send(outcome)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    finally:
+        steps.close()
+
+
+__all__ = ["Steps", "run", "run_awaited"]

@@ -1,0 +1,158 @@
+"""CONFLATE_TOPICS: a SUB keeps the newest message of each topic, multipart ones too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.helpers import (
+    TRANSPORTS,
+    differs_from_libzmq,
+    drain,
+    last_endpoint,
+    raises_errno,
+    readable,
+    wait_until,
+    zmq,
+)
+from tests.raw_zmtp import message
+
+pytestmark = differs_from_libzmq
+
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
+
+
+def subscriber(sock: Any, raw: Any, *topics: bytes, **options: int) -> tuple[Any, Any]:
+    """A SUB that conflates, and its publisher, by hand."""
+    sub = sock("SUB", conflate_topics=1, bind="tcp://127.0.0.1:*", **options)
+    for topic in topics or (b"",):
+        sub.setsockopt(zmq.SUBSCRIBE, topic)
+    wire = raw(last_endpoint(sub))
+    wire.handshake(b"PUB")
+    for _ in topics or (b"",):
+        assert wire.read_command()[0] == b"SUBSCRIBE"
+    return sub, wire
+
+
+def fence(wire: Any) -> None:
+    """All that was sent has been read."""
+    wire.ping(b"fence")
+    assert wire.read_command() == (b"PONG", b"fence")
+
+
+def test_the_newest_of_each_topic_in_order_of_first_arrival(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw)
+    for number in range(100):
+        for topic in (b"a", b"b", b"c"):
+            wire.send(message(topic, b"%d" % number))
+    wire.send(message(b"d", b"once", b"three parts"))
+    fence(wire)
+    assert readable(sub, 5000)
+    assert drain(sub) == [
+        [b"a", b"99"],
+        [b"b", b"99"],
+        [b"c", b"99"],
+        [b"d", b"once", b"three parts"],
+    ]
+    assert not readable(sub)
+    wire.send(message(b"a", b"100"))
+    assert sub.recv_multipart() == [b"a", b"100"]
+
+
+def test_what_was_shown_to_poll_is_replaced_too(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw)
+    wire.send(message(b"a", b"old"))
+    assert readable(sub, 5000)
+    wire.send(message(b"b", b"new") + message(b"a", b"new"))
+    fence(wire)
+    assert sorted(drain(sub)) == [[b"a", b"new"], [b"b", b"new"]]
+
+
+def test_a_message_being_received_is_not_touched(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw)
+    wire.send(message(b"a", b"1", b"one"))
+    assert sub.recv() == b"a"
+    wire.send(message(b"a", b"2", b"two") + message(b"a", b"3", b"three"))
+    fence(wire)
+    assert sub.recv() == b"1"
+    assert sub.recv() == b"one"
+    assert sub.recv_multipart() == [b"a", b"3", b"three"]
+    assert not readable(sub)
+
+
+def test_only_what_is_subscribed(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw, b"a")
+    for number in range(10):
+        wire.send(message(b"a%d" % (number % 2)) + message(b"b"))
+    fence(wire)
+    assert drain(sub, 50) == [[b"a0"], [b"a1"]]
+
+
+def test_large_messages(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw)
+    for letter in b"xyz":
+        wire.send(message(b"large", bytes([letter]) * 300_000))
+    fence(wire)
+    assert sub.recv_multipart() == [b"large", b"z" * 300_000]
+    assert not readable(sub)
+
+
+def test_more_topics_than_the_mark_wait(sock: Any, raw: Any) -> None:
+    """Nothing is lost, and memory stays bounded: the publisher is not read further."""
+    sub, wire = subscriber(sock, raw, rcvhwm=10)
+    for number in range(200):
+        wire.send(message(b"%d" % number, b"value"))
+    got = [sub.recv_multipart() for _ in range(200)]
+    assert got == [[b"%d" % number, b"value"] for number in range(200)]
+
+
+def test_what_was_sent_before_the_end_is_received(sock: Any, raw: Any) -> None:
+    sub, wire = subscriber(sock, raw)
+    for number in range(50):
+        wire.send(message(b"%d" % (number % 5), b"%d" % number))
+    wire.close()
+    got: list[Any] = []
+    wait_until(lambda: got.extend(drain(sub, 20)) or len(got) >= 5)
+    assert got == [[b"%d" % n, b"%d" % (45 + n)] for n in range(5)]
+
+
+@each_transport
+def test_with_a_publisher_of_ours(sock: Any, endpoints: Any, transport: str) -> None:
+    pub = sock("XPUB", bind=endpoints.any(transport))
+    sub = sock("SUB", conflate_topics=1)
+    sub.setsockopt(zmq.SUBSCRIBE, b"")
+    sub.connect(last_endpoint(pub))
+    assert pub.recv() == b"\x01"
+    for number in range(1000):
+        pub.send_multipart([b"%d" % (number % 3), b"%d" % number])
+    pub.send_multipart([b"last", b""])
+    got: list[Any] = []
+    while not got or got[-1] != [b"last", b""]:
+        got.append(sub.recv_multipart())
+    newest = dict(got)
+    assert newest == {b"0": b"999", b"1": b"997", b"2": b"998", b"last": b""}
+    if transport == "inproc":
+        assert len(got) == 4
+    # values of one topic come in order
+    for topic in (b"0", b"1", b"2"):
+        numbers = [int(value) for name, value in got if name == topic]
+        assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("kind", ["PUB", "PULL", "XSUB", "DEALER"])
+def test_only_for_sub(sock: Any, kind: str) -> None:
+    with raises_errno(zmq.EINVAL):
+        sock(kind).setsockopt(zmq.CONFLATE_TOPICS, 1)
+
+
+def test_read_back_and_switched_off(sock: Any, raw: Any) -> None:
+    sub = sock("SUB", conflate_topics=1)
+    assert sub.getsockopt(zmq.CONFLATE_TOPICS) == 1
+    sub.setsockopt(zmq.CONFLATE_TOPICS, 0)
+    sub.bind("tcp://127.0.0.1:*")
+    sub.setsockopt(zmq.SUBSCRIBE, b"")
+    wire = raw(last_endpoint(sub))
+    wire.handshake(b"PUB")
+    wire.send(message(b"a") * 3)
+    assert [sub.recv() for _ in range(3)] == [b"a"] * 3
