@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from .constants import PollEvent
 from .error import ConnectError, ZMQError
-from .steps import Steps, run
+from .steps import Steps, milliseconds, run
 
 if TYPE_CHECKING:
     from .socket_state import SocketState
@@ -47,7 +46,7 @@ def connected_steps(
                 left = None if end is None else end - monotonic()
                 if left is not None and left <= 0:
                     raise links.late(where, timeout or 0)
-                happened = yield partial(poller.poll, None if left is None else ceil(left * 1000))
+                happened = yield partial(poller.poll, milliseconds(left))
     finally:
         links.unwatch(changed)
 

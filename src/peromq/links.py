@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from . import unpatched
 from .error import ConnectError, ConnectTimeout, HandshakeError
@@ -12,12 +11,15 @@ _REMEMBERED = 64
 """Connects that have ended by themselves, for those who ask why."""
 
 
-class LinkFailure(NamedTuple):
+class LinkFailure:
     """Why an attempt to connect failed. mechanism: of a handshake that failed, else empty."""
 
-    errno: int
-    reason: str
-    mechanism: str = ""
+    __slots__ = ("errno", "mechanism", "reason")
+
+    def __init__(self, errno: int, reason: str, mechanism: str) -> None:
+        self.errno = errno
+        self.reason = reason
+        self.mechanism = mechanism
 
     def error(self, endpoint: str) -> ConnectError:
         """The exception for it."""

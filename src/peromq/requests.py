@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import ceil
 from time import monotonic
 from typing import Any
 
 from .constants import Errno, Flag, PollEvent, SocketOption, SocketType
 from .error import Again, NoReply, ZMQError
-from .steps import Steps, run
+from .steps import Steps, milliseconds, run
 
 
 def request_steps(
@@ -45,7 +44,7 @@ def _when_ready(socket: Any, event: int, attempt: Any, end: float | None) -> Ste
         left = None if end is None else end - monotonic()
         if left is not None and left <= 0:
             raise Again
-        ready = yield partial(socket.poll, None if left is None else ceil(left * 1000), event)
+        ready = yield partial(socket.poll, milliseconds(left), event)
         if ready:
             try:
                 return (yield attempt)

@@ -52,4 +52,9 @@ async def run_awaited(steps: Steps[_T]) -> _T:
         steps.close()
 
 
-__all__ = ["Steps", "run", "run_awaited"]
+def milliseconds(seconds: float | None) -> int | None:
+    """For a poll: whole ones, and no shorter than asked for. None is for ever."""
+    return None if seconds is None else -int(-seconds * 1000 // 1)
+
+
+__all__ = ["Steps", "milliseconds", "run", "run_awaited"]

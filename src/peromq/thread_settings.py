@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from . import unpatched
 from .constants import Errno
@@ -21,18 +21,27 @@ _NICEST = -20
 _T = TypeVar("_T")
 
 
-class ThreadSettings(NamedTuple):
+class ThreadSettings:
     """The values of the options, as they were when the context's first socket was made."""
 
-    policy: int = _UNSET
-    priority: int = _UNSET
-    cpus: frozenset[int] = frozenset()
-    prefix: str = ""
+    __slots__ = ("cpus", "policy", "prefix", "priority")
+
+    def __init__(
+        self,
+        policy: int = _UNSET,
+        priority: int = _UNSET,
+        cpus: frozenset[int] = frozenset(),
+        prefix: str = "",
+    ) -> None:
+        self.policy = policy
+        self.priority = priority
+        self.cpus = cpus
+        self.prefix = prefix
 
     @property
     def changes_nothing(self) -> bool:
         """All of them are at their defaults."""
-        return self == _DEFAULT
+        return self.policy == self.priority == _UNSET and not self.cpus and not self.prefix
 
     def name(self, own: str) -> str:
         """A thread's name for the system (`ps -L`, `top -H`), cut to what that keeps."""
@@ -105,6 +114,3 @@ class ThreadSettings(NamedTuple):
             "THREAD_AFFINITY_CPU_ADD": sorted(self.cpus) or None,
         }
         return ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-
-
-_DEFAULT = ThreadSettings()

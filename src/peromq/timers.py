@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 import time
 from collections.abc import Callable
 
@@ -130,7 +129,7 @@ class Timers:
 
 
 def _nanoseconds(interval: float) -> int:
-    if not 0 <= interval < math.inf:
+    if not 0 <= interval < float("inf"):
         raise ZMQError(Errno.EINVAL, f"Invalid argument (an interval of {interval} ms)")
     return round(interval * _MS)
 
