@@ -90,6 +90,10 @@ def test_addresses_that_are_none(sock: Any, address: str) -> None:
 def test_what_does_not_go_by_websocket_says_so(sock: Any) -> None:
     with raises_errno(zmq.ENOCOMPATPROTO):
         sock("STREAM").bind("ws://127.0.0.1:*")
+
+
+@pytest.mark.skipif(not zmq.has("gssapi"), reason="gssapi is not installed")
+def test_gssapi_does_not_go_by_websocket_and_says_so(sock: Any) -> None:
     kerberized = sock("PULL", gssapi_server=1)
     with raises_errno(zmq.ENOTSUP) as caught:
         kerberized.bind("ws://127.0.0.1:*")
