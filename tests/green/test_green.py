@@ -296,3 +296,7 @@ def bound(context: Any, kind: int, endpoint: str) -> Any:
     made = context.socket(kind)
     made.bind(endpoint)
     return made
+
+
+def test_everything_that_is_promised_is_there() -> None:
+    assert [name for name in green.__all__ if not hasattr(green, name)] == []
