@@ -16,17 +16,16 @@ SERVICE = "host@localhost"
 SERVER = {"gssapi_server": 1, "gssapi_principal": SERVICE.encode()}
 CLIENT = {"gssapi_service_principal": SERVICE.encode()}
 
+_INSTALLED = all(map(importlib.util.find_spec, ("gssapi", "k5test")))
+_KDC = shutil.which("krb5kdc") or os.path.exists("/usr/sbin/krb5kdc")
+
 MARKS = [
     pytest.mark.kdc,
     pytest.mark.slow,
     pytest.mark.no_sanitizer,
+    pytest.mark.skipif(not _INSTALLED, reason="gssapi or k5test is not installed"),
     pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, ("gssapi", "k5test"))),
-        reason="gssapi or k5test is not installed",
-    ),
-    pytest.mark.skipif(
-        not (shutil.which("krb5kdc") or os.path.exists("/usr/sbin/krb5kdc")),
-        reason="there is no KDC (Debian: krb5-kdc krb5-admin-server krb5-user)",
+        not _KDC, reason="there is no KDC (Debian: krb5-kdc krb5-admin-server krb5-user)"
     ),
 ]
 
@@ -77,5 +76,5 @@ def realm_if_wanted(request: pytest.FixtureRequest) -> None:
     To be imported by their conftest.py, with `realm`.
     """
     mine = [item for item in request.session.items if item.path == request.node.path]
-    if any(item.get_closest_marker("kdc") for item in mine):
+    if _INSTALLED and _KDC and any(item.get_closest_marker("kdc") for item in mine):
         request.getfixturevalue("realm")
