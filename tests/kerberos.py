@@ -51,10 +51,22 @@ def begun() -> Iterator[Any]:
 
 
 def _free_ports() -> int:
-    """The first of a few ports: a KDC of somebody else's may have those that k5test prefers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return min(int(probe.getsockname()[1]), 65000)
+    """The first of a few ports: another KDC may have those that k5test prefers.
+
+    Beyond those that the system gives to whoever connects, or one may be taken meanwhile.
+    """
+    for port in range(61000, 65500, 10):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+        ):
+            try:
+                datagrams.bind(("", port))
+                stream.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no ports for a KDC")
 
 
 def realm_for(what: str) -> contextlib.AbstractContextManager[Any]:
