@@ -6,7 +6,6 @@ Loading this module loads nothing else of the package: `cli/bootstrap` does so i
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from importlib.machinery import ModuleSpec
@@ -54,9 +53,11 @@ class ZmqFinder:
     ) -> ModuleSpec | None:
         if fullname != ALIAS and not fullname.startswith(f"{ALIAS}."):
             return None
+        from importlib.util import find_spec  # not above: `import peromq` shall be quick
+
         place = place_of(fullname)
         try:
-            spec = importlib.util.find_spec(place)
+            spec = find_spec(place)
         except ModuleNotFoundError:
             spec = None
         if spec is None:

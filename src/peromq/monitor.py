@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .context_state import ContextState
     from .socket_state import SocketState
 
-_V1 = struct.Struct("=HI")  # event, value: host order, packed (zmq_socket_monitor)
-_V2 = struct.Struct("=Q")  # each number of the second version has a frame of its own
 _BACKLOG = 1000  # events kept while nobody has connected to the monitor
 
 _TYPES = (SocketType.PAIR, SocketType.PUB, SocketType.PUSH)
@@ -87,11 +85,11 @@ class MonitorFeed:
         if not event & self.events:
             return
         if self._version == 1:
-            head = _V1.pack(event & 0xFFFF, values[0] & 0xFFFFFFFF)
+            head = _number(event, 2) + _number(values[0], 4)
             message = [head, _octets(pair[0 if accepted else 1])]
         else:
-            numbers = [event, len(values), *(value & 0xFFFFFFFFFFFFFFFF for value in values)]
-            message = [*map(_V2.pack, numbers), _octets(pair[0]), _octets(pair[1])]
+            numbers = [_number(each, 8) for each in (event, len(values), *values)]
+            message = [*numbers, _octets(pair[0]), _octets(pair[1])]
         if self._version == 2 and self.events & Event.DETAILS:
             details = {"Endpoint": pair[0 if accepted else 1], **(details or {})}
         if details is not None and self.events & Event.DETAILS:
@@ -124,6 +122,11 @@ class MonitorFeed:
                 pass  # nobody has connected yet, or reads too slowly: the oldest go first
             except ZMQError:
                 self._backlog.clear()  # the context is being terminated
+
+
+def _number(value: int, octets: int) -> bytes:
+    """As zmq_socket_monitor has it, in the host's order."""
+    return (value & ((1 << 8 * octets) - 1)).to_bytes(octets, sys.byteorder)
 
 
 def _octets(endpoint: str) -> bytes:
