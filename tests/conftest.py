@@ -4,6 +4,7 @@ Warnings are errors, and a test ends after 60 s at the latest (`[tool.pytest.ini
 """
 
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -78,6 +80,12 @@ def eventually(condition: Callable[[], Any], seconds: float = SETTLE) -> bool:
             return False
         time.sleep(0.002)
     return True
+
+
+@pytest.fixture(params=["peromq", "zmq"])
+def lib(request: pytest.FixtureRequest) -> ModuleType:
+    """The library under test, and the one it is to be like."""
+    return importlib.import_module(request.param)
 
 
 @pytest.fixture(autouse=True)

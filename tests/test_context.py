@@ -22,12 +22,6 @@ from tests.helpers import wait_until
 TIMEOUT = 10.0  # seconds; nothing here should take a hundredth of it
 
 
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
-
-
 @pytest.fixture
 def context(lib: ModuleType) -> Iterator[Any]:
     context = lib.Context()

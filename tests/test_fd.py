@@ -3,7 +3,6 @@ should be looked at, edge-triggered, for both directions.
 """
 
 import asyncio
-import importlib
 import os
 import select
 import selectors
@@ -16,11 +15,6 @@ import pytest
 
 TIMEOUT_MS = 10_000
 QUIET_MS = 50
-
-
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    return importlib.import_module(request.param)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import stat
 from collections.abc import Iterator
@@ -10,12 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
 
 
 @pytest.fixture

@@ -15,12 +15,6 @@ from peromq.utils.monitor import parse_monitor_message, recv_monitor_message
 TIMEOUT_MS = 10_000
 
 
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
-
-
 @pytest.fixture
 def context(lib: ModuleType) -> Iterator[Any]:
     context = lib.Context()

@@ -18,11 +18,6 @@ from tests.helpers import Deadline
 TIMEOUT_MS = 10_000
 
 
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    return importlib.import_module(request.param)
-
-
 @pytest.fixture
 def context(lib: ModuleType) -> Iterator[Any]:
     context = lib.Context()

@@ -1,6 +1,5 @@
 """`Poller`, `select`, `zmq_poll` and `Socket.poll`, on pyzmq as well."""
 
-import importlib
 import os
 import signal
 import socket as stdsocket
@@ -15,12 +14,6 @@ import pytest
 import peromq as zmq
 
 TIMEOUT_MS = 10_000
-
-
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
 
 
 @pytest.fixture

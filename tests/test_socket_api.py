@@ -21,12 +21,6 @@ import peromq as zmq
 TIMEOUT_MS = 10_000
 
 
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
-
-
 @pytest.fixture
 def context(lib: ModuleType) -> Iterator[Any]:
     context = lib.Context()

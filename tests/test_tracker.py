@@ -1,18 +1,11 @@
 """`MessageTracker`, on pyzmq as well."""
 
-import importlib
 import threading
 from types import ModuleType
 
 import pytest
 
 import peromq as zmq
-
-
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    """The library under test, and the one it is to be like."""
-    return importlib.import_module(request.param)
 
 
 def test_done_when_all_events_are_set(lib: ModuleType) -> None:

@@ -139,7 +139,7 @@ class Scene:
 
     def _start(self, module: str, *arguments: str) -> Worker:
         return self._crew.start_module(
-            f"bench.scale.{module}", *arguments, "--library", self._options.library
+            f"bench.scale.{module}", *arguments, "--library", self._options.name
         )
 
 
@@ -171,7 +171,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=4, help="of clients")
     parser.add_argument("--kinds", default="ROUTER,PUB")
-    parser.add_argument("--library", choices=("peromq", "zmq"), default="peromq")
+    parser.add_argument("--library", dest="name", choices=("peromq", "zmq"), default="peromq")
     parser.add_argument("--profile", default="", help="file for the control thread's profile")
     return parser.parse_args(arguments)
 

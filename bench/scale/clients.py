@@ -53,11 +53,11 @@ def main() -> None:
     parser.add_argument("kind", choices=("DEALER", "SUB"))
     parser.add_argument("endpoint")
     parser.add_argument("count", type=int)
-    parser.add_argument("--library", default="peromq")
+    parser.add_argument("--library", dest="name", default="peromq")
     options = parser.parse_args()
     live_briefly()
     allow_many_descriptors()
-    zmq: Any = importlib.import_module(options.library)
+    zmq: Any = importlib.import_module(options.name)
     context = zmq.Context()
     context.set(zmq.MAX_SOCKETS, options.count + 10)
     socks = []

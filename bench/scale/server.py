@@ -48,12 +48,12 @@ def main() -> None:
     parser = argparse.ArgumentParser("bench.scale.server")
     parser.add_argument("kind", choices=("ROUTER", "PUB"))
     parser.add_argument("endpoint")
-    parser.add_argument("--library", default="peromq")
+    parser.add_argument("--library", dest="name", default="peromq")
     parser.add_argument("--profile", default="", help="file for the control thread's profile")
     options = parser.parse_args()
     live_briefly()
     allow_many_descriptors()
-    zmq: Any = importlib.import_module(options.library)
+    zmq: Any = importlib.import_module(options.name)
     profiler = cProfile.Profile() if options.profile else None
     if profiler is not None:
         _profile_threads(profiler)

@@ -7,9 +7,8 @@ may have to wait (a poll, a send, a receive), and gets back what that returned, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, TypeVar
-
-from .error import Again
 
 _T = TypeVar("_T")
 
@@ -18,15 +17,14 @@ Steps = Generator[Callable[[], Any], Any, _T]
 
 def run(steps: Steps[_T]) -> _T:
     """Take them all, where waiting blocks the caller (a thread, or a greenlet)."""
+    go_on: Callable[[], Any] = partial(next, steps)
     try:
-        step = next(steps)
         while True:
+            step = go_on()
             try:
-                outcome = step()
-            except Again as none:
-                step = steps.throw(none)
-            else:
-                step = steps.send(outcome)
+                go_on = partial(steps.send, step())
+            except Exception as failure:
+                go_on = partial(steps.throw, failure)
     except StopIteration as end:
         result: _T = end.value
         return result
@@ -36,15 +34,14 @@ def run(steps: Steps[_T]) -> _T:
 
 async def run_awaited(steps: Steps[_T]) -> _T:
     """Take them all, where waiting is awaited."""
+    go_on: Callable[[], Any] = partial(next, steps)
     try:
-        step = next(steps)
         while True:
+            step = go_on()
             try:
-                outcome = await step()
-            except Again as none:
-                step = steps.throw(none)
-            else:
-                step = steps.send(outcome)
+                go_on = partial(steps.send, await step())
+            except Exception as failure:
+                go_on = partial(steps.throw, failure)
     except StopIteration as end:
         result: _T = end.value
         return result

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .constants import Errno
 from .error import Again, ZMQError
+from .steps import Steps, run
 
 if TYPE_CHECKING:
     from .socket_state import SocketState
@@ -87,6 +89,22 @@ def late(what: str, timeout: float | None) -> TimeoutError:
     return TimeoutError(f"{what} within {timeout} s")
 
 
+def subscribed_steps(
+    socket: Any, topic: str | bytes | None, timeout: float | None, count: int | None
+) -> Steps[int]:
+    """What `wait_subscribed` does, for any kind of socket: by its `_wait_until` and `_sleep`."""
+    found: int
+    attempt = partial(confirmed, socket._state, encoded(topic), count)
+    for seconds in turns(timeout):
+        try:
+            found, settling = yield partial(socket._wait_until, attempt, seconds, NO_WORD)
+        except TimeoutError:
+            continue
+        yield partial(socket._sleep, settling)
+        return found
+    raise late(NO_WORD, timeout)
+
+
 class WaitMixin:
     """`wait_subscribed` and `wait_subscribers` for sockets whose calls block."""
 
@@ -116,17 +134,7 @@ class WaitMixin:
         types, and without `count` if a publisher is too old to tell (ZMTP 3.0 and before) or all
         are multicast addresses; ENOTSOCK, ETERM. Thread-safe.
         """
-        name = encoded(topic)
-        for seconds in turns(timeout):
-            try:
-                found, settling = self._wait_until(
-                    lambda: confirmed(self._state, name, count), seconds, NO_WORD
-                )
-            except TimeoutError:
-                continue
-            time.sleep(settling)
-            return found
-        raise late(NO_WORD, timeout)
+        return run(subscribed_steps(self, topic, timeout, count))
 
     def wait_subscribers(
         self,
@@ -144,14 +152,16 @@ class WaitMixin:
 
         Raises TimeoutError; ZMQError: ENOTSUP for other types, ENOTSOCK, ETERM. Thread-safe.
         """
-        name = encoded(topic)
-        return self._wait_until(
-            lambda: subscribed(self._state, name, count), timeout, f"fewer than {count} subscribers"
-        )
+        attempt = partial(subscribed, self._state, encoded(topic), count)
+        return self._wait_until(attempt, timeout, f"fewer than {count} subscribers")
 
     def subscriber_count(self, topic: str | bytes | None = None) -> int:
         """PUB, XPUB, RADIO: how many peers have subscribed, as in `wait_subscribers`."""
         return subscribed(self._state, encoded(topic), 0)
+
+    @staticmethod
+    def _sleep(seconds: float) -> Any:
+        time.sleep(seconds)
 
     def _wait_until(self, attempt: Callable[[], _T], timeout: float | None, what: str) -> _T:
         """What `attempt` returns, once it does not raise Again."""
@@ -168,4 +178,4 @@ class WaitMixin:
             core.wait_core(seen, left)
 
 
-__all__ = ["NO_WORD", "WaitMixin", "confirmed", "encoded", "late", "subscribed", "turns"]
+__all__ = ["WaitMixin", "encoded", "late", "subscribed", "subscribed_steps"]

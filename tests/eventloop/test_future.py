@@ -12,11 +12,6 @@ pytest.importorskip("tornado")
 from tornado.ioloop import IOLoop
 
 
-@pytest.fixture(params=["peromq", "zmq"])
-def lib(request: pytest.FixtureRequest) -> ModuleType:
-    return importlib.import_module(request.param)
-
-
 @pytest.fixture
 def future(lib: ModuleType) -> ModuleType:
     return importlib.import_module(f"{lib.__name__}.eventloop.future")

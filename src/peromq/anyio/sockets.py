@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
@@ -16,7 +15,7 @@ from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..context import Context as SyncContext
 from ..error import Again, ZMQError
 from ..socket import Socket as SyncSocket
-from ..waits import NO_WORD, confirmed, encoded, late, subscribed, turns
+from ..waits import late
 from .payloads import AsyncPayloads
 from .waiting import Waiting
 
@@ -238,35 +237,11 @@ class Socket(AsyncPayloads, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc
         except ZMQError as error:
             raise self._better(error) from None
 
-    async def wait_subscribed(  # type: ignore[override]
-        self,
-        topic: str | bytes | None = None,
-        timeout: float | None = None,
-        *,
-        count: int | None = None,
-    ) -> int:
-        """As `peromq.Socket.wait_subscribed`, but only this task waits."""
-        attempt = partial(confirmed, self._state, encoded(topic), count)
-        for seconds in turns(timeout):
-            try:
-                found, settling = await self._once_true(attempt, seconds, NO_WORD)
-            except TimeoutError:
-                continue
-            await sleep(settling)
-            return found
-        raise late(NO_WORD, timeout)
+    _sleep = staticmethod(sleep)  # type: ignore[assignment]
 
-    async def wait_subscribers(  # type: ignore[override]
-        self,
-        topic: str | bytes | None = None,
-        count: int = 1,
-        timeout: float | None = None,
-    ) -> int:
-        """As `peromq.Socket.wait_subscribers`, but only this task waits."""
-        attempt = partial(subscribed, self._state, encoded(topic), count)
-        return await self._once_true(attempt, timeout, f"fewer than {count} subscribers")
-
-    async def _once_true(self, attempt: Callable[[], _T], timeout: float | None, what: str) -> _T:
+    async def _wait_until(  # type: ignore[override]
+        self, attempt: Callable[[], _T], timeout: float | None, what: str
+    ) -> _T:
         await self._pause()
         try:
             with move_on_after(timeout):

@@ -15,7 +15,7 @@ from ..awaited import AwaitedMixin
 from ..constants import Errno, Flag, PollEvent
 from ..error import Again, ZMQError
 from ..poll import zmq_poll
-from ..waits import NO_WORD, confirmed, encoded, late, subscribed, turns
+from ..waits import late
 from .poller import Poller
 from .serving import Serving
 from .waiting import Waiting
@@ -142,6 +142,8 @@ class Socket(Serving, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
             raise Again
         return happened
 
+    _sleep = staticmethod(asyncio.sleep)  # type: ignore[assignment]
+
     def _wait_until(  # type: ignore[override]
         self, attempt: Callable[[], _T], timeout: float | None, what: str
     ) -> asyncio.Future[_T]:
@@ -157,34 +159,6 @@ class Socket(Serving, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
         self._pollers.append(waiting)
         self._watch()
         return waiting
-
-    async def wait_subscribed(  # type: ignore[override]
-        self,
-        topic: str | bytes | None = None,
-        timeout: float | None = None,
-        *,
-        count: int | None = None,
-    ) -> int:
-        """As `peromq.Socket.wait_subscribed`, but only this task waits."""
-        attempt = partial(confirmed, self._state, encoded(topic), count)
-        for seconds in turns(timeout):
-            try:
-                found, settling = await self._wait_until(attempt, seconds, NO_WORD)
-            except TimeoutError:
-                continue
-            await asyncio.sleep(settling)
-            return found
-        raise late(NO_WORD, timeout)
-
-    async def wait_subscribers(  # type: ignore[override]
-        self,
-        topic: str | bytes | None = None,
-        count: int = 1,
-        timeout: float | None = None,
-    ) -> int:
-        """As `peromq.Socket.wait_subscribers`, but only this task waits."""
-        attempt = partial(subscribed, self._state, encoded(topic), count)
-        return await self._wait_until(attempt, timeout, f"fewer than {count} subscribers")
 
     def send_many(self, messages: Iterable[Any], flags: int = 0) -> asyncio.Future[int]:  # type: ignore[override]
         """Send each item of an iterable as a message of one part. How many were queued.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from gevent import sleep
@@ -14,7 +13,7 @@ from ..constants import Flag, PollEvent, SocketOption
 from ..context import Context as _Sync_Context
 from ..error import Again
 from ..socket import Socket as _Sync_Socket
-from ..waits import NO_WORD, confirmed, encoded, late, turns
+from ..waits import late
 from .poll import _Poller
 from .waiting import ANYTHING, Deadline, Waiting
 
@@ -133,23 +132,7 @@ class _Socket(_Sync_Socket[bytes]):
         finally:
             self._waiting.remove_poller(turn)
 
-    def wait_subscribed(
-        self,
-        topic: str | bytes | None = None,
-        timeout: float | None = None,
-        *,
-        count: int | None = None,
-    ) -> int:
-        """As `peromq.Socket.wait_subscribed`, but only this greenlet waits."""
-        attempt = partial(confirmed, self._state, encoded(topic), count)
-        for seconds in turns(timeout):
-            try:
-                found, settling = self._wait_until(attempt, seconds, NO_WORD)
-            except TimeoutError:
-                continue
-            sleep(settling)
-            return found
-        raise late(NO_WORD, timeout)
+    _sleep = staticmethod(sleep)
 
     def _do(self, direction: int, flags: int, attempt: Callable[[], _T]) -> _T:
         """What `attempt` returns, as soon as it is possible; with DONTWAIT, only if it is now."""
