@@ -52,10 +52,6 @@ class Deadline:
         """Seconds left, never below zero."""
         return max(0.0, self.end - time.monotonic())
 
-    @property
-    def left_ms(self) -> int:
-        return int(self.left * 1000)
-
 
 def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT, what: str = "") -> Any:
     """Poll `condition` until it holds and return its value; fail after `seconds`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import socket
 import struct
-from collections.abc import Iterable
 
 from tests.helpers import TIMEOUT, tcp_address
 
@@ -167,14 +166,3 @@ class RawListener:
         for peer in self.accepted:
             peer.close()
         self.sock.close()
-
-
-def pull_apart(data: bytes) -> Iterable[tuple[int, bytes]]:
-    """The frames of a recorded stream."""
-    while data:
-        flags, size = data[0], data[1]
-        start = 2
-        if flags & LONG:
-            size, start = struct.unpack_from(">Q", data, 1)[0], 9
-        yield flags & ~LONG, data[start : start + size]
-        data = data[start + size :]

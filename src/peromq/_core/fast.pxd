@@ -4,7 +4,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
-from peromq._core.flow cimport BIG, F_MORE, Flow, FrameRef, flow_commit, flow_credit_due, flow_full, flow_next, flow_peek, flow_put
+from peromq._core.flow cimport F_MORE, Flow, FrameRef, flow_commit, flow_credit_due, flow_full, flow_next, flow_peek, flow_put
 from peromq._core.sock cimport FLUSH_AT, pipe_committed, pipe_consumed
 from peromq._core.trie cimport topics_match
 from peromq._core.types cimport T_SUB, Pipe, Sock

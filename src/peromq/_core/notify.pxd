@@ -1,5 +1,5 @@
 from libc.stdint cimport int64_t
-from peromq._core.types cimport Conn, Engine, Group, IoThread, Link, Pipe, Sock
+from peromq._core.types cimport Conn, Engine, IoThread, Link, Pipe, Sock
 
 cdef void post_event(Pipe* p, int bits) noexcept nogil
 cdef void wake_sock(Sock* s) noexcept nogil

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 
 from peromq._core.pgm cimport Buffer, Feed, Receiver
 

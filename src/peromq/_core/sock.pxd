@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t, uint8_t
 from libcpp.atomic cimport memory_order_acquire
 from peromq._core.codec cimport Codec
-from peromq._core.types cimport S_TERM, Chunk, Engine, Pipe, Sock
+from peromq._core.types cimport S_TERM, Engine, Pipe, Sock
 
 cdef enum:
     FLUSH_AT = 65536            # a sender helps writing when this much has gathered

@@ -368,7 +368,6 @@ cdef struct Sock:
     deque[string]* notices    # XPUB, ROUTER_NOTIFY: what recv gives next
     deque[int]* notice_more
     deque[Pipe*]* notice_from
-    int notice_sub            # XPUB: the upstream message being read began as a subscription
     vector[Pipe*]* targets    # of the message being sent
     Chunk* cast               # frames encoded once for many targets
     uint32_t cast_cap         # of the next one
