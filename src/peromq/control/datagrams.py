@@ -24,11 +24,10 @@ class DatagramPeer(Peer):
         self,
         record: SocketRecord,
         settings: Settings,
-        transport: UdpTransport,
         endpoint: str,
         receives: bool,
     ) -> None:
-        super().__init__(record, settings, transport, endpoint, record.hub.new_token())
+        super().__init__(record, settings, endpoint, record.hub.new_token())
         self.receives = receives
         self.gone = unpatched.Event()  # the descriptor is closed, the port is free
 
@@ -85,7 +84,7 @@ def open_datagrams(
     else:
         sock, to, scope = transport.send_to(address, core.options)
         endpoint = f"{transport.scheme}://{address}"
-    peer = DatagramPeer(record, settings, transport, endpoint, receives=bind)
+    peer = DatagramPeer(record, settings, endpoint, receives=bind)
     with record.lock:
         if record.closing is not None:
             sock.close()

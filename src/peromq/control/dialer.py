@@ -12,15 +12,15 @@ from ..constants import Event, ReconnectStop, SocketType
 from ..transports import Route, Target, Transform, Transport, WebPlace
 from .backoff import Backoff
 from .loop import Timer
-from .peer import Peer
 from .preamble import PreambleTalk
 from .race import Race
 from .record import SocketRecord
 from .session import Failure
 from .settings import Settings
+from .stream_peer import StreamPeer
 
 
-class Dialer(Peer):
+class Dialer(StreamPeer):
     """A peer we go to. Its queue survives its connections, unless option IMMEDIATE is set.
 
     One attempt: resolve, then try all addresses until one leads to a connection, then shake hands.

@@ -11,18 +11,18 @@ from ..constants import Event
 from ..transports import Listening, Transform, Transport, WebPlace
 from .crowd import Crowd
 from .loop import READ, Timer, Watch, log
-from .peer import Peer
 from .ration import Ration
 from .record import SocketRecord
 from .session import Failure
 from .settings import Settings
+from .stream_peer import StreamPeer
 
 _BATCH = 32  # connections accepted before others get their turn
 _REST = 0.1  # seconds without accepting when the system has nothing left to give
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Accepted(Peer):
+class Accepted(StreamPeer):
     """A peer that came to us. It is gone when its connection is."""
 
     bound = True

@@ -12,7 +12,7 @@ import ipaddress
 import os
 import socket
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from .. import unpatched
 from .._core.handles_pgm import PgmCarrier
@@ -67,8 +67,7 @@ class MulticastPeer(Peer):
         endpoint: str,
         link: MulticastLink,
     ) -> None:
-        # no transport of streams; nothing here asks it for a peer's address
-        super().__init__(record, settings, cast(Any, transport), endpoint, record.hub.new_token())
+        super().__init__(record, settings, endpoint, record.hub.new_token())
         options = settings.options
         self._backoff = Backoff(options.reconnect_ivl, options.reconnect_ivl_max, record.hub.random)
         self._transport = transport
