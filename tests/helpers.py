@@ -34,6 +34,7 @@ ON_TCP = ("tcp", "tls", "ws", "wss")
 differs_from_libzmq = pytest.mark.skipif(
     AGAINST_LIBZMQ, reason="PeroMQ differs from libzmq here on purpose"
 )
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 needs_draft = pytest.mark.skipif(
     AGAINST_LIBZMQ and not zmq.has("draft"), reason="libzmq was built without its draft API"
 )

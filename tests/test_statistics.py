@@ -8,10 +8,9 @@ import pytest
 
 import peromq as zmq
 from peromq.statistics import PeerStatistics, SocketStatistics
-from tests.helpers import wait_until
+from tests.helpers import each_transport, wait_until
 
 TIMEOUT_MS = 10_000
-TRANSPORTS = ["tcp", "ipc", "inproc"]
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def test_they_are_frozen(context: Any) -> None:
     assert found.peers == ()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("size", [0, 16, 255, 256, 5000, 20_000, 300_000])
 def test_messages_and_octets(pair: Any, transport: str, size: int) -> None:
     push, pull = pair("PUSH", "PULL", transport)
@@ -84,7 +83,7 @@ def test_messages_and_octets(pair: Any, transport: str, size: int) -> None:
     assert received.receive_queue == 0
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_messages_of_parts(pair: Any, transport: str) -> None:
     push, pull = pair("PUSH", "PULL", transport)
     push.send_multipart([b"a", b"", b"c" * 300])
@@ -93,7 +92,7 @@ def test_messages_of_parts(pair: Any, transport: str) -> None:
     assert (only(pull).messages_received, only(pull).bytes_received) == (1, 3 + 2 + 309)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_queue_depths(pair: Any, transport: str) -> None:
     push, pull = pair("PUSH", "PULL", transport)
     for _ in range(7):
@@ -259,7 +258,7 @@ def test_a_radio_and_a_dish(pair: Any) -> None:
     assert (only(radio).messages_received, only(dish).messages_sent) == (0, 0)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_conflate(pair: Any, transport: str) -> None:
     """Whatever was replaced, on this side or on that: each message is in one of the numbers."""
     push, pull = pair("PUSH", "PULL", transport, conflate=1)

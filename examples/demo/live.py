@@ -1,7 +1,6 @@
 """The live table, drawn by rich."""
 
 from collections import deque
-from types import TracebackType
 
 from rich.console import Group
 from rich.live import Live
@@ -40,10 +39,5 @@ class LiveScreen(Screen):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()

@@ -5,7 +5,6 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
 
 EVENTS_SHOWN = 10
 PLAIN_EVERY = 1.0  # seconds between two tables of plain lines
@@ -87,12 +86,7 @@ class PlainScreen(Screen):
             figures = ", ".join(f"{column} {cell}" for column, cell in cells if cell)
             print(self.stamped(f"    {row.name:11} {row.package:7} {figures}"), flush=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
 

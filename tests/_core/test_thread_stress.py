@@ -17,7 +17,7 @@ import pytest
 import peromq as zmq
 
 TIMEOUT = 30.0
-TRANSPORTS = ["inproc", "tcp", "ipc"]
+each_transport = pytest.mark.parametrize("transport", ["inproc", "tcp", "ipc"])
 SIZES = [0, 1, 40, 200, 255, 256, 1000, 5000, 16383, 16384, 30_000, 100_000]
 END = {zmq.ENOTSOCK, zmq.ETERM}
 
@@ -110,7 +110,7 @@ class Crew:
             raise self.failures[0]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("kinds", [("PUSH", "PULL"), ("DEALER", "DEALER")])
 @pytest.mark.parametrize("hwm", [3, 1000])
 def test_every_message_arrives_once_and_whole(
@@ -154,7 +154,7 @@ def test_every_message_arrives_once_and_whole(
     assert sorted(got) == [(s, n) for s in range(senders) for n in range(each)]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_requests_of_many_threads_through_a_broker(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -200,7 +200,7 @@ def test_requests_of_many_threads_through_a_broker(
     crew.join()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("how", ["close", "shutdown", "destroy"])
 def test_the_end_comes_while_all_are_busy(endpoints: Any, transport: str, how: str) -> None:
     for round_ in range(6):
@@ -241,7 +241,7 @@ def test_the_end_comes_while_all_are_busy(endpoints: Any, transport: str, how: s
         context.term()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_peers_come_and_go_around_a_shared_socket(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -280,7 +280,7 @@ def test_peers_come_and_go_around_a_shared_socket(
     crew.join()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_subscribers_come_and_go_while_two_threads_publish(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -325,7 +325,7 @@ def test_subscribers_come_and_go_while_two_threads_publish(
     crew.join()
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_a_publisher_that_dies_between_the_parts_takes_nothing_with_it(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -345,7 +345,7 @@ def test_a_publisher_that_dies_between_the_parts_takes_nothing_with_it(
     assert pubs[1].recv_multipart() == [b"one", b"two" * 10_000, b"three"]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_a_disconnect_between_the_parts_cuts_no_message(
     sock: Any, endpoints: Any, transport: str
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
     differs_from_libzmq,
     drain,
+    each_transport,
     last_endpoint,
     needs_draft,
     new_context,
@@ -21,7 +21,6 @@ from tests.helpers import (
 )
 from tests.raw_zmtp import COMMAND, message
 
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 each_wire = pytest.mark.parametrize("transport", ["tcp", "ipc"])
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
     differs_from_libzmq,
     drain,
+    each_transport,
     last_endpoint,
     needs_draft,
     numbered,
@@ -18,8 +18,6 @@ from tests.helpers import (
     zmq,
 )
 from tests.raw_zmtp import message
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def resident_octets() -> int:

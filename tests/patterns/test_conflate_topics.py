@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
     differs_from_libzmq,
     drain,
+    each_transport,
     last_endpoint,
     raises_errno,
     readable,
@@ -19,8 +19,6 @@ from tests.helpers import (
 from tests.raw_zmtp import message
 
 pytestmark = differs_from_libzmq
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def subscriber(sock: Any, raw: Any, *topics: bytes, **options: int) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
+    each_transport,
     last_endpoint,
     needs_draft,
     raises_errno,
@@ -17,8 +17,6 @@ from tests.helpers import (
     zmq,
 )
 from tests.raw_zmtp import message
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 @each_transport

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import TRANSPORTS, drain, last_endpoint, readable, zmq
+from tests.helpers import drain, each_transport, last_endpoint, readable, zmq
 from tests.raw_zmtp import message
 
 
@@ -50,7 +50,7 @@ def test_the_rest_of_a_whole_message_stays(sock: Any, raw: Any, monitor: Any, ki
     assert drain(one, 20) == []
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_what_is_received_cannot_change_what_was_sent(
     sock: Any, endpoints: Any, transport: str
 ) -> None:

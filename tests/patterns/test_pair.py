@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
+    each_transport,
     fill,
     last_endpoint,
     readable,
@@ -18,15 +18,14 @@ from tests.helpers import (
 )
 from tests.raw_zmtp import message
 
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
-
 
 @each_transport
 def test_both_ways_without_turns(sock: Any, endpoints: Any, transport: str) -> None:
     one = sock("PAIR", bind=endpoints.any(transport))
     two = sock("PAIR", connect=last_endpoint(one))
     for number in range(50):
-        one.send_multipart([b"%d" % number, b"", b"tail"]) if writable(one, 10_000) else None
+        assert writable(one, 10_000)
+        one.send_multipart([b"%d" % number, b"", b"tail"])
         two.send(b"%d" % number)
     for number in range(50):
         assert two.recv_multipart() == [b"%d" % number, b"", b"tail"]

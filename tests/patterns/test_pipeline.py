@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
     drain,
+    each_transport,
     fill,
     last_endpoint,
     raises_errno,
@@ -21,7 +21,7 @@ from tests.helpers import (
 )
 from tests.raw_zmtp import message
 
-pytestmark = pytest.mark.parametrize("transport", TRANSPORTS)
+pytestmark = each_transport
 
 
 def workers(sock: Any, endpoints: Any, transport: str, count: int) -> tuple[Any, list[Any]]:

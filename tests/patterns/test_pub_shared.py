@@ -10,14 +10,15 @@ import pytest
 
 from tests.helpers import (
     QUIET_MS,
+    TRANSPORTS,
     differs_from_libzmq,
+    each_transport,
     last_endpoint,
     readable,
     zmq,
 )
 
 TOPICS = (b"", b"a", b"ab", b"b", b"c")
-TRANSPORTS = ("tcp", "ipc", "inproc")
 
 
 def subscribers(
@@ -111,7 +112,7 @@ def test_who_joins_late_and_who_leaves(sock: Any, pub: Any, endpoints: Any) -> N
     assert not readable(later, 0)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_who_leaves_in_the_middle_of_a_message(
     sock: Any, pub: Any, endpoints: Any, transport: str
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
     drain,
+    each_transport,
     last_endpoint,
     raises_errno,
     readable,
@@ -17,8 +17,6 @@ from tests.helpers import (
     writable,
     zmq,
 )
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def pub_and_sub(

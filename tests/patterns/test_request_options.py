@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
-    TRANSPORTS,
+    each_transport,
     last_endpoint,
     raises_errno,
     readable,
@@ -17,8 +17,6 @@ from tests.helpers import (
     zmq,
 )
 from tests.raw_zmtp import message
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from tests.helpers import (
     AGAINST_LIBZMQ,
-    TRANSPORTS,
     differs_from_libzmq,
     drain,
+    each_transport,
     fill,
     last_endpoint,
     needs_draft,
@@ -24,7 +24,6 @@ from tests.helpers import (
 )
 from tests.raw_zmtp import greeting, message, ready
 
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 each_wire = pytest.mark.parametrize("transport", ["tcp", "ipc"])
 
 

@@ -1,8 +1,6 @@
 """Small messages that are tracked: with `copy_threshold = 0` the tracker follows them, too."""
 
-import pytest
-
-from tests.helpers import TRANSPORTS, Endpoints, Sock, Sockets, last_endpoint, zmq
+from tests.helpers import Endpoints, Sock, Sockets, each_transport, last_endpoint, zmq
 
 WAIT = 10  # seconds
 
@@ -36,7 +34,7 @@ def test_the_threshold_still_holds(sock: Sockets, endpoints: Endpoints) -> None:
     assert not push.send(b"x" * 100, copy=False, track=True).done
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_mixed_with_others(sock: Sockets, endpoints: Endpoints, transport: str) -> None:
     """Tracked or not, small or large, whole or in parts: all arrive, in order; all get done."""
     pull = sock("PULL", bind=endpoints.any(transport))

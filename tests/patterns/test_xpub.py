@@ -8,8 +8,8 @@ import pytest
 
 from tests.helpers import (
     AGAINST_LIBZMQ,
-    TRANSPORTS,
     drain,
+    each_transport,
     fill,
     last_endpoint,
     raises_errno,
@@ -19,8 +19,6 @@ from tests.helpers import (
     zmq,
 )
 from tests.raw_zmtp import message
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 def subscriber(sock: Any, xpub: Any, *topics: bytes) -> Any:

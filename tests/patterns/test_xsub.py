@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.helpers import (
-    TRANSPORTS,
     differs_from_libzmq,
+    each_transport,
     last_endpoint,
     needs_draft,
     readable,
@@ -16,8 +14,6 @@ from tests.helpers import (
     zmq,
 )
 from tests.raw_zmtp import COMMAND, message
-
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 @each_transport

@@ -10,6 +10,7 @@ import pytest
 from tests.helpers import (
     TRANSPORTS,
     check_numbered,
+    each_transport,
     fill,
     last_endpoint,
     numbered,
@@ -20,7 +21,7 @@ from tests.helpers import (
 WIRES = ("tcp", "ipc")
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("size", [5, 200, 256, 3000, 70_000])
 def test_a_stream_arrives_whole_and_in_order(
     sock: Any, endpoints: Any, transport: str, size: int
@@ -71,7 +72,7 @@ def test_sizes_in_one_multipart_message(
     assert two.recv_multipart() == message
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_many_peers_both_ways_on_one_socket_without_an_accept(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -110,7 +111,7 @@ def test_one_socket_binds_and_connects_many_times(sock: Any, endpoints: Any) -> 
     assert sorted(int(hub.recv()) for _ in pushes) == list(range(len(pushes)))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_connect_and_send_before_the_peer_exists(sock: Any, endpoints: Any, transport: str) -> None:
     endpoint = endpoints.fixed(transport)
     push = sock("PUSH", connect=endpoint, reconnect_ivl=10)
@@ -121,7 +122,7 @@ def test_connect_and_send_before_the_peer_exists(sock: Any, endpoints: Any, tran
     assert [check_numbered(pull.recv())[1] for _ in range(500)] == list(range(500))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_replies_find_their_way_when_the_client_came_first(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -135,7 +136,7 @@ def test_replies_find_their_way_when_the_client_came_first(
     assert client.recv() == b"served"
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_fan_in_keeps_the_order_of_each_sender(sock: Any, endpoints: Any, transport: str) -> None:
     pull = sock("PULL", bind=endpoints.any(transport))
     pushes = [sock("PUSH", connect=last_endpoint(pull)) for _ in range(10)]
@@ -151,7 +152,7 @@ def test_fan_in_keeps_the_order_of_each_sender(sock: Any, endpoints: Any, transp
     assert all(numbers == list(range(200)) for numbers in seen.values())
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_fan_out_gives_each_message_to_exactly_one(
     sock: Any, endpoints: Any, transport: str
 ) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from tests.helpers import (
     AGAINST_LIBZMQ,
-    TRANSPORTS,
     check_numbered,
+    each_transport,
     last_endpoint,
     numbered,
     readable,
@@ -39,7 +39,7 @@ def tell_end(push: Any, count: int = THREADS) -> None:
         push.send(b"end")
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_eight_threads_send_on_one_push(sock: Any, endpoints: Any, transport: str) -> None:
     pull = sock("PULL", bind=endpoints.any(transport))
     push = sock("PUSH", connect=last_endpoint(pull))
@@ -59,7 +59,7 @@ def test_eight_threads_send_on_one_push(sock: Any, endpoints: Any, transport: st
     assert all(seen[source] == list(range(EACH)) for source in range(THREADS - 1))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_eight_threads_receive_on_one_pull(sock: Any, endpoints: Any, transport: str) -> None:
     pull = sock("PULL", bind=endpoints.any(transport))
     push = sock("PUSH", connect=last_endpoint(pull))
@@ -84,7 +84,7 @@ def test_eight_threads_receive_on_one_pull(sock: Any, endpoints: Any, transport:
     assert all(numbers == sorted(numbers) for numbers in seen)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_threads_send_and_receive_on_one_dealer(sock: Any, endpoints: Any, transport: str) -> None:
     """Four threads send, four receive on one DEALER, while a fifth pair echoes at the far end."""
     router = sock("ROUTER", bind=endpoints.any(transport), sndhwm=0)
@@ -122,7 +122,7 @@ def test_threads_send_and_receive_on_one_dealer(sock: Any, endpoints: Any, trans
     assert together == Counter({(s, n): 1 for s in range(4) for n in range(EACH)})
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_multipart_messages_of_many_threads_do_not_mix(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
@@ -149,7 +149,7 @@ def test_multipart_messages_of_many_threads_do_not_mix(
     assert got == Counter({(s, n): 1 for s in range(4) for n in range(500)})
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("copy", [True, False])
 def test_large_and_small_parts_of_many_threads_do_not_mix(
     sock: Any, endpoints: Any, transport: str, copy: bool

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import AGAINST_LIBZMQ, TRANSPORTS, last_endpoint, together
+from tests.helpers import AGAINST_LIBZMQ, each_transport, last_endpoint, together
 
 pytestmark = pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq aborts: its sockets are not shared")
 
@@ -33,7 +33,7 @@ def parts_of(source: int, number: int) -> list[Any]:
     return [head, bytearray(LARGE), head, memoryview(LARGE), b"", bytearray(b"small"), LARGE, head]
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 @pytest.mark.parametrize("how", ["copied", "shared", "tracked"])
 def test_many_threads_send(sock: Any, endpoints: Any, transport: str, how: str) -> None:
     pull = sock("PULL", bind=endpoints.any(transport))
@@ -58,7 +58,7 @@ def test_many_threads_send(sock: Any, endpoints: Any, transport: str, how: str) 
 
 
 @pytest.mark.parametrize("copy", [True, False])
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@each_transport
 def test_many_threads_receive(sock: Any, endpoints: Any, transport: str, copy: bool) -> None:
     pull = sock("PULL", bind=endpoints.any(transport))
     push = sock("PUSH", connect=last_endpoint(pull))

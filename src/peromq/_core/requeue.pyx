@@ -193,18 +193,24 @@ cdef void conflate_out(Pipe* p) noexcept nogil:
     pthread_mutex_unlock(&c.wlock)
 
 
-cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil:
-    """Something has arrived: let the application find the newest of it."""
-    cdef Flow* raw = p.raw
+cdef inline pthread_mutex_t* lock_feeder(Pipe* p) noexcept nogil:
+    """Keep away whoever adds to raw. The lock that is held; NULL: there is nobody."""
     cdef pthread_mutex_t* m = NULL
-    cdef FrameRef fr
-    cdef bint more
     if p.link != NULL:
         m = &p.link.lock
     elif p.conn != NULL:
         m = &p.conn.rlock
     if m != NULL:
         pthread_mutex_lock(m)
+    return m
+
+
+cdef void conflate_in(Sock* s, Pipe* p) noexcept nogil:
+    """Something has arrived: let the application find the newest of it."""
+    cdef Flow* raw = p.raw
+    cdef pthread_mutex_t* m = lock_feeder(p)
+    cdef FrameRef fr
+    cdef bint more
     while True:
         if p.latest != NULL:
             latest_take(p.latest, raw)
@@ -247,14 +253,8 @@ cdef void make_room(Pipe* p) noexcept nogil:
 
 cdef bint conflate_refill(Pipe* p) noexcept nogil:
     """CONFLATE_TOPICS: inq is empty. Whether there was more for it."""
-    cdef pthread_mutex_t* m = NULL
+    cdef pthread_mutex_t* m = lock_feeder(p)
     cdef bint given
-    if p.link != NULL:
-        m = &p.link.lock
-    elif p.conn != NULL:
-        m = &p.conn.rlock
-    if m != NULL:
-        pthread_mutex_lock(m)
     latest_take(p.latest, p.raw)
     given = latest_give(p.latest, p.inq)
     latest_take(p.latest, p.raw)
