@@ -206,8 +206,8 @@ class Operations:
             "iterate": lambda: next(iter(sock)),
             "term": self.context.term,
         }
-        self.pipe.send(("ok", "blocking"))
         try:
+            self.pipe.send(("ok", "blocking"))
             calls[what]()
         except KeyboardInterrupt:
             self.pipe.send(("ok", "KeyboardInterrupt"))

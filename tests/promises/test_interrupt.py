@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import differs_from_libzmq, last_endpoint, wait_until, zmq
+from tests.helpers import differs_from_libzmq, last_endpoint, wait_until
 
 pytestmark = pytest.mark.no_sanitizer
 
@@ -39,7 +39,7 @@ def test_ctrl_c_ends_a_blocking_wait(
         sock("PUSH", connect=endpoint).send(b"x")
         assert peer.call("recv") == [b"x"]
 
-    assert interrupted(peer, call) < 2
+    interrupt(peer, call)
 
 
 @pytest.mark.parametrize("kind", ["PUSH", "DEALER", "REQ", "PAIR"])
@@ -48,21 +48,22 @@ def test_ctrl_c_ends_a_blocked_send(spawn: Any, kind: str) -> None:
     peer = spawn()
     peer.socket(kind, bind="tcp://127.0.0.1:*")
 
-    assert interrupted(peer, "send") < 2
+    interrupt(peer, "send")
 
 
 def test_ctrl_c_ends_a_send_blocked_by_the_high_water_mark(spawn: Any, sock: Any) -> None:
-    pull = sock("PULL", bind="tcp://127.0.0.1:*", rcvhwm=1)
+    """Small buffers: the kernel would take millions of the messages first."""
+    pull = sock("PULL", bind="tcp://127.0.0.1:*", rcvhwm=1, rcvbuf=4096)
     peer = spawn()
-    peer.socket("PUSH", connect=last_endpoint(pull), sndhwm=1)
+    peer.socket("PUSH", connect=last_endpoint(pull), sndhwm=1, sndbuf=4096)
 
-    assert interrupted(peer, "send") < 5
+    interrupt(peer, "send")
 
 
 def test_the_socket_works_on_after_ctrl_c(spawn: Any, sock: Any) -> None:
     peer = spawn()
     push = sock("PUSH", connect=peer.socket("PULL", bind="tcp://127.0.0.1:*"))
-    interrupted(peer, "recv")
+    interrupt(peer, "recv")
     push.send(b"later")
 
     assert peer.call("recv") == [b"later"]
@@ -73,18 +74,15 @@ def asleep(pid: int) -> bool:
     return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
-def interrupted(peer: Any, call: str) -> float:
-    """Seconds from SIGINT to KeyboardInterrupt."""
+def interrupt(peer: Any, call: str) -> None:
+    """Have the peer block in a call, and SIGINT end it: without that, it lasts for ever."""
     peer.start("block", call)
     assert peer.result() == "blocking"
     # the announcement comes right before the call: let it get inside
     wait_until(lambda: asleep(peer.process.pid), what="the call sleeps")
-    began = time.monotonic()
     os.kill(peer.process.pid, signal.SIGINT)
     assert peer.result() == "KeyboardInterrupt"
-    took = time.monotonic() - began
     peer.result()  # block() itself returns None
-    return took
 
 
 @pytest.mark.parametrize("call", ["recv", "poll"])
@@ -126,9 +124,13 @@ def test_a_handler_that_raises_ends_the_call(sock: Any, endpoints: Any) -> None:
     before = signal.signal(signal.SIGALRM, handler)
     try:
         pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=-1)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with pytest.raises(Enough):
+
+        def wait() -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
             pull.recv()
+
+        with pytest.raises(Enough):
+            wait()
         push = sock("PUSH", connect=last_endpoint(pull))
         push.send(b"goes on")
         assert pull.recv() == b"goes on"
@@ -138,20 +140,17 @@ def test_a_handler_that_raises_ends_the_call(sock: Any, endpoints: Any) -> None:
 
 
 def test_other_threads_of_python_run_while_one_waits(sock: Any, endpoints: Any) -> None:
-    """A blocking call gives the GIL away."""
-    pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=200)
-    ticks = 0
-    stop = threading.Event()
+    """A blocking call gives the GIL away: what it waits for is sent by Python code."""
+    pull = sock("PULL", bind=endpoints.any("tcp"))
+    push = sock("PUSH", connect=last_endpoint(pull))
+    pause = threading.Event()
 
-    def tick() -> None:
-        nonlocal ticks
-        while not stop.wait(0.001):
-            ticks += 1
+    def work() -> None:
+        for _ in range(20):
+            pause.wait(0.001)
+        push.send(b"done")
 
-    thread = threading.Thread(target=tick)
+    thread = threading.Thread(target=work)
     thread.start()
-    with pytest.raises(zmq.Again):
-        pull.recv()
-    stop.set()
+    assert pull.recv() == b"done"
     thread.join()
-    assert ticks > 10
