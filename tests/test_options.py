@@ -1,5 +1,6 @@
 """The option table and `Options`, against the installed pyzmq."""
 
+import inspect
 import typing
 from collections.abc import Iterator
 
@@ -204,6 +205,15 @@ def test_every_option_of_the_enum_is_in_the_table() -> None:
         assert member == spec.number
         assert (member._opt_type.name == "bytes") == spec.is_bytes
         assert (member._opt_type.name == "int64") == (spec.kind in ("int64", "uint64"))
+
+
+def test_help_says_what_an_option_is() -> None:
+    assert inspect.getdoc(zmq.Socket.linger) == (
+        "Option LINGER: ms to flush after close; -1: for ever, 0: drop. Default: -1."
+    )
+    assert "For REQ. Default: 0. Write-only." in str(inspect.getdoc(zmq.Socket.REQ_RELAXED))
+    assert str(inspect.getdoc(zmq.Socket.FD)).endswith("Read-only.")
+    assert "SNDHWM" in str(inspect.getdoc(zmq.Socket.HWM))
 
 
 def test_attributes_are_those_of_the_table() -> None:

@@ -56,6 +56,23 @@ class OptionAttribute:
     def __init__(self, option: int) -> None:
         self.option = option
 
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        # `help(Socket.linger)`. The table is in no hurry to be imported.
+        from .option_table import ALL_TYPES, SOCKET_OPTIONS
+
+        spec = SOCKET_OPTIONS.get(self.option)
+        if spec is None:
+            return "An option of old: SNDHWM and RCVHWM took its place."
+        said = [f"Option {spec.name}: {spec.doc}."]
+        if spec.types != ALL_TYPES:
+            said.append(f"For {', '.join(kind.name for kind in sorted(spec.types))}.")
+        if isinstance(spec.default, int) and spec.writable:
+            said.append(f"Default: {spec.default}.")
+        if not (spec.readable and spec.writable):
+            said.append("Read-only." if spec.readable else "Write-only.")
+        return " ".join(said)
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
