@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..transports import Transform
 from .endwatch import EndWatch
-from .links import LinkWatch
+from .interfaces import InterfaceWatch
 from .loop import Loop
 from .relay import Relay
 from .resolver import Resolver
@@ -31,7 +31,7 @@ class Hub:
         self._begin_thread = begin_thread
         self.loop = Loop("peromq/control", begin_thread)
         self.ends = EndWatch(self.loop)
-        self.links = LinkWatch(self.loop)
+        self.interfaces = InterfaceWatch(self.loop)
         self.resolver = Resolver(begin=begin_thread)
         self.random = Random()
         self.zap: Zap = NoHandler(self.loop)
@@ -68,13 +68,13 @@ class Hub:
         if self._relay_loop is not None:
             self._relay_loop.post(self._end_relays)
             self._relay_loop.stop()
-        self.links.close()
+        self.interfaces.close()
         self.ends.close()
 
     def after_fork(self) -> None:
         """In a forked child: close its copies of the hub's own descriptors."""
         self.loop.after_fork()
-        self.links.close()
+        self.interfaces.close()
         self.ends.close()
         if self._relay_loop is not None:
             self._relay_loop.after_fork()

@@ -128,7 +128,7 @@ class MulticastPeer(Peer):
         """Control thread: listen to what the carrier and the kernel have to tell."""
         if self._carrier is not None and not self.finished:
             self._watch = self.hub.loop.watch(self._carrier.news_fd, READ, self._news, self)
-            self.hub.links.add(self, self._look)
+            self.hub.interfaces.add(self, self._look)
 
     def facts(self) -> PeerFacts:
         """With the carrier's counters."""
@@ -280,7 +280,7 @@ class MulticastPeer(Peer):
         self._link.close()
 
     def _drop_carrier(self) -> None:
-        self.hub.links.remove(self)
+        self.hub.interfaces.remove(self)
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None

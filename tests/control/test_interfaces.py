@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from peromq.control import links
-from peromq.control.links import LinkWatch
+from peromq.control import interfaces
+from peromq.control.interfaces import InterfaceWatch
 from peromq.control.loop import Loop
 from tests.helpers import TIMEOUT
 
@@ -36,9 +36,9 @@ def test_without_netlink_somebody_looks_now_and_then(
     def refuse() -> None:
         raise OSError
 
-    monkeypatch.setattr(links, "_open", refuse)
-    monkeypatch.setattr(links, "_EACH", 0.01)
-    watch, one = LinkWatch(loop), Interested()
+    monkeypatch.setattr(interfaces, "_open", refuse)
+    monkeypatch.setattr(interfaces, "_EACH", 0.01)
+    watch, one = InterfaceWatch(loop), Interested()
     loop.run(lambda: watch.add(one, one.told.set), TIMEOUT)
     for _ in range(2):
         assert one.told.wait(TIMEOUT)
@@ -53,8 +53,8 @@ def test_what_the_kernel_says_is_passed_on(loop: Loop, monkeypatch: pytest.Monke
     """Its words are not read: any will do."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     near.setblocking(False)
-    monkeypatch.setattr(links, "_open", lambda: near)
-    watch, one, two = LinkWatch(loop), Interested(), Interested()
+    monkeypatch.setattr(interfaces, "_open", lambda: near)
+    watch, one, two = InterfaceWatch(loop), Interested(), Interested()
     loop.run(lambda: watch.add(one, one.told.set), TIMEOUT)
     loop.run(lambda: watch.add(two, two.told.set), TIMEOUT)
     far.send(b"x" * 1000)
@@ -70,7 +70,7 @@ def test_what_the_kernel_says_is_passed_on(loop: Loop, monkeypatch: pytest.Monke
 def test_the_kernel_lets_us_listen() -> None:
     """Or else the clock it is; where this is skipped, it always is."""
     try:
-        sock = links._open()
+        sock = interfaces._open()
     except OSError as failure:
         pytest.skip(f"no rtnetlink here: {failure}")
     assert sock.fileno() >= 0

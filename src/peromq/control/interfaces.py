@@ -13,7 +13,7 @@ _NOTE = 1 << 16
 _EACH = 1.0  # seconds between two looks where the kernel tells nothing
 
 
-class LinkWatch:
+class InterfaceWatch:
     """Calls back after each change that the kernel tells of (rtnetlink(7)), or else once a second.
 
     Control thread only. Callbacks must look for themselves: what the kernel says is not read.
