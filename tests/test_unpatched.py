@@ -65,9 +65,10 @@ def test_sockets_and_epolls() -> None:
         assert other.recv(1) == b"x"
         listening.bind(("127.0.0.1", 0))
         listening.listen()
+        kind = (listening.family, listening.type, listening.proto)
         with (
             socket.create_connection(listening.getsockname()) as client,
-            unpatched.accept(listening) as accepted,
+            unpatched.accept(listening, kind) as accepted,
         ):
             assert accepted.getpeername() == client.getsockname()
     assert unpatched.getaddrinfo("127.0.0.1", 80)[0][4] == ("127.0.0.1", 80)

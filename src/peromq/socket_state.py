@@ -87,8 +87,9 @@ class WireCore(SocketCore):
         other: str = "",
         accepted: bool = True,
     ) -> None:
-        pair = (endpoint, other) if accepted else (other, endpoint)
-        self._feed.emit(event, [value], pair, accepted=accepted, details=details)
+        if self._feed.events:
+            pair = (endpoint, other) if accepted else (other, endpoint)
+            self._feed.emit(event, [value], pair, accepted=accepted, details=details)
 
     def tell(
         self, event: int, values: Sequence[int], token: int, peer: Peer | None, **details: str

@@ -44,7 +44,7 @@ def _original(module: str, name: str) -> Any:
     monkey = _gevent()
     if monkey is not None:
         return monkey.get_original(module, name)
-    return getattr(import_module(module), name)
+    return getattr(sys.modules.get(module) or import_module(module), name)
 
 
 # Wanted often, and by whoever locks first: as they are now.
@@ -73,12 +73,11 @@ def getaddrinfo(*args: Any) -> list[Any]:
     return found
 
 
-def accept(listening: socket.socket) -> socket.socket:
-    """The next connection. Raises OSError."""
-    if _gevent() is None:
-        return listening.accept()[0]
-    descriptor, _ = listening._accept()  # type: ignore[attr-defined]  # accept() would make gevent's
-    return new_socket(listening.family, listening.type, listening.proto, descriptor)
+def accept(listening: socket.socket, kind: tuple[int, int, int]) -> socket.socket:
+    """The next connection. kind: the socket's family, type and protocol. Raises OSError."""
+    # accept() would make gevent's, and find out about the kind each time
+    descriptor, _ = listening._accept()  # type: ignore[attr-defined]
+    return new_socket(*kind, descriptor)
 
 
 def socketpair() -> tuple[socket.socket, socket.socket]:

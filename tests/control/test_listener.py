@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from peromq import unpatched
 from peromq.constants import Event, SocketType
 from peromq.control import crowd as crowd_module
 from peromq.control import listener as listener_module
@@ -211,6 +212,18 @@ def test_an_exception_in_one_connection_leaves_the_others_alone(
     assert "TypeError" in caplog.text
 
 
+def fail_to_accept(monkeypatch: pytest.MonkeyPatch, failures: list[OSError]) -> None:
+    """As long as there are failures left."""
+    real = unpatched.accept
+
+    def accept(listening: socket.socket, kind: tuple[int, int, int]) -> socket.socket:
+        if failures:
+            raise failures.pop(0)
+        return real(listening, kind)
+
+    monkeypatch.setattr(unpatched, "accept", accept)
+
+
 def test_exhausted_descriptors_make_the_listener_rest_and_come_back(
     plane: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,14 +231,7 @@ def test_exhausted_descriptors_make_the_listener_rest_and_come_back(
     sock = plane.socket(PULL)
     endpoint = bind(plane, sock)
     failures = [OSError(errno.EMFILE, "too many"), OSError(errno.ENFILE, "too many")]
-    real = socket.socket.accept
-
-    def accept(self: socket.socket) -> tuple[socket.socket, object]:
-        if failures:
-            raise failures.pop(0)
-        return real(self)
-
-    monkeypatch.setattr(socket.socket, "accept", accept)
+    fail_to_accept(monkeypatch, failures)
     with dial(endpoint) as peer:
         assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.EMFILE, endpoint)
         assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.ENFILE, endpoint)
@@ -316,14 +322,7 @@ def test_without_descriptors_the_oldest_stranger_makes_room(
     sock = plane.socket(PULL)
     endpoint = bind(plane, sock)
     failures: list[OSError] = []
-    real = socket.socket.accept
-
-    def accept(self: socket.socket) -> tuple[socket.socket, object]:
-        if failures:
-            raise failures.pop()
-        return real(self)
-
-    monkeypatch.setattr(socket.socket, "accept", accept)
+    fail_to_accept(monkeypatch, failures)
     with dial(endpoint) as silent:
         silent.read(10)
         failures.append(OSError(errno.EMFILE, "too many"))

@@ -30,11 +30,14 @@ class End:
     wire: bytearray = field(default_factory=bytearray)
     sent: bytearray = field(default_factory=bytearray)
     error: ProtocolError | None = None
+    eager: bool = False  # works ahead whenever it may
 
     def flush(self) -> None:
         data = self.handshake.data_to_send()
         self.wire += data
         self.sent += data
+        if self.eager:
+            self._try(self.handshake.work_ahead)
 
     def receive(self, data: bytes) -> None:
         self._try(lambda: self.handshake.receive_data(data))

@@ -34,7 +34,7 @@ class Hub:
         self.interfaces = InterfaceWatch(self.loop)
         self.resolver = Resolver(begin=begin_thread)
         self.random = Random()
-        self.zap: Zap = NoHandler(self.loop)
+        self.zap: Zap = NoHandler()
         if open_zap_door is not None:
             self.zap = ZapClient(self.loop, open_zap_door)
         self.peers: dict[int, Peer] = {}

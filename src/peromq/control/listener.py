@@ -92,6 +92,7 @@ class Listener:
         self.ration = Ration()
         self.crowd = Crowd(settings.options.half_open_max)
         self._listening = listening
+        self._kind = (listening.sock.family, listening.sock.type, listening.sock.proto)
         self.web = listening.web
         self._watch: Watch | None = None
         self._rest: Timer | None = None
@@ -146,7 +147,7 @@ class Listener:
     def _accept_some(self) -> None:
         for _ in range(_BATCH):
             try:
-                connection = unpatched.accept(self._listening.sock)
+                connection = unpatched.accept(self._listening.sock, self._kind)
             except BlockingIOError:
                 return
             except OSError as failure:

@@ -64,8 +64,8 @@ class SessionOwner(Owner, Protocol):
     def slow_work(self, session: Session, work: Callable[[], None]) -> None:
         """Call `work` where it may take seconds, then `session.resume` here."""
 
-    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
-        """Ask ZAP for the session; returns what takes the question back."""
+    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None] | None:
+        """Ask ZAP for the session; returns what takes the question back. None: nobody is there."""
 
     def keeps(self, octets: int) -> None:
         """Told meanwhile: how much the peer makes us keep just now."""
@@ -190,6 +190,8 @@ class Session:
             self._owner.slow_work(self, work)
         elif question is not None:
             self._cancel_zap = self._owner.zap_needed(self, question)
+            if self._cancel_zap is None:
+                self.zap_missing()
         elif self.handshake.refused is not None:
             self._refuse(self.handshake.refused)
         elif self.handshake.done and not self._unsent:
@@ -243,6 +245,7 @@ class Session:
             wanted |= READ
         if wanted:
             self._watch.want(wanted)
+            self.handshake.work_ahead()
 
     def _say_why(self) -> None:
         """Send what the mechanism left for the peer, an ERROR command; as far as it goes."""

@@ -175,7 +175,7 @@ class StreamPeer(Peer):
 
         self.hub.resolver.submit(call)
 
-    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None]:
+    def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None] | None:
         """From the session: somebody must vouch for the peer."""
         options = self.settings.options
         request = ZapRequest(

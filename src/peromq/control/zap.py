@@ -20,7 +20,8 @@ _LOOK_AGAIN = 0.05  # seconds between looks at whether he has read some
 class ZapAsker(Protocol):
     """Who gets the answer: a `Session`. To be called in the control thread.
 
-    Exactly one of the first three calls, unless the asker has cancelled.
+    Exactly one of the first three calls, unless the asker has cancelled, or was told by `Zap.ask`
+    that there is no handler.
     """
 
     def zap_reply(
@@ -41,9 +42,10 @@ class ZapAsker(Protocol):
 class Zap(Protocol):
     """The way to the handler. Everything happens in the control thread."""
 
-    def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None]:
+    def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None] | None:
         """Ask. The answer comes later, never from within this call, unless the returned function
-        is called first. A handler that never answers is the asker's to time.
+        is called first. A handler that never answers is the asker's to time. None: there is no
+        handler.
         """
 
     def close(self) -> None:
@@ -53,11 +55,8 @@ class Zap(Protocol):
 class NoHandler:
     """A `Zap` for a context in which nobody can be asked."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-
-    def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None]:
-        return self._loop.later(0, asker.zap_missing, asker).cancel
+    def ask(self, request: ZapRequest, asker: ZapAsker) -> None:
+        return None
 
     def close(self) -> None:
         pass
@@ -111,14 +110,15 @@ class ZapClient:
         self._timer: Timer | None = None
         self._numbers = itertools.count(1)
 
-    def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None]:
+    def ask(self, request: ZapRequest, asker: ZapAsker) -> Callable[[], None] | None:
         name = b"%d" % next(self._numbers)
         self._asking[name] = asker
         if self._waiting or not self._has_room():
             self._waiting[name] = request
             self._look_again_later()
-        else:
-            self._send(name, request)
+        elif not self._send(name, request):
+            del self._asking[name]
+            return None
         return functools.partial(self._take_back, name)
 
     def close(self) -> None:
@@ -133,17 +133,18 @@ class ZapClient:
         for pending in (self._asking, self._waiting, self._orphans):
             pending.clear()
 
-    def _send(self, name: bytes, request: ZapRequest) -> None:
+    def _send(self, name: bytes, request: ZapRequest) -> bool:
+        """False if there is no handler."""
         try:
             door = self._open()
-            if door.open(name):
-                door.send(name, request.frames())
-                return
+            if not door.open(name):
+                return False
+            door.send(name, request.frames())
         except ZMQError as problem:
             error = ProtocolError(f"ZAP cannot be asked: {problem}", local=True)
-            self._end_soon(name, lambda asker: asker.zap_failed(error))
-        else:
-            self._end_soon(name, lambda asker: asker.zap_missing())
+            end = functools.partial(self._end, name, lambda asker: asker.zap_failed(error))
+            self._loop.later(0, end)
+        return True
 
     def _open(self) -> ZapDoor:
         if self._door is None:
@@ -163,9 +164,6 @@ class ZapClient:
             name, *frames = received
             self._end(name, functools.partial(_tell, frames))
         self._send_waiting()
-
-    def _end_soon(self, name: bytes, call: Callable[[ZapAsker], None]) -> None:
-        self._loop.later(0, functools.partial(self._end, name, call))
 
     def _end(self, name: bytes, call: Callable[[ZapAsker], None]) -> None:
         """The question is answered, whether or not somebody still wants to know."""
@@ -197,7 +195,8 @@ class ZapClient:
         self._timer = None
         while self._waiting and self._has_room():
             name = next(iter(self._waiting))
-            self._send(name, self._waiting.pop(name))
+            if not self._send(name, self._waiting.pop(name)):
+                self._end(name, lambda asker: asker.zap_missing())
         if self._waiting:
             self._look_again_later()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from .. import unpatched
@@ -24,14 +23,20 @@ from .base import (
 _USUAL_BACKLOG = 100
 
 
-@contextmanager
-def closed_on_error(sock: socket.socket) -> Iterator[socket.socket]:
-    """The socket stays open if the block ends without an exception."""
-    try:
-        yield sock
-    except BaseException:
-        sock.close()
-        raise
+class closed_on_error:
+    """A `with` block after which the socket is still open, unless the block raised."""
+
+    __slots__ = ("_sock",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def __enter__(self) -> socket.socket:
+        return self._sock
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._sock.close()
 
 
 def new_socket(family: int, kind: int, options: StreamOptions) -> socket.socket:

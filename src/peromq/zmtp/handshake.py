@@ -18,6 +18,7 @@ question, and the handshake goes on with `zap_reply`, `zap_missing` or `zap_fail
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from .commands import build_metadata, parse_metadata
 from .compatibility import ANNOUNCES_ROUTING_ID, COMPATIBLE
@@ -86,6 +87,9 @@ class State(Enum):
     FAILED = auto()
 
 
+_UNDER_WAY = (State.SIGNATURE, State.REVISION, State.GREETING, State.COMMANDS)
+
+
 class Handshake:
     """Bytes in by `receive_data`, bytes out by `data_to_send`, until `done`.
 
@@ -115,7 +119,7 @@ class Handshake:
         self._take_work: TakeWork | None = getattr(mechanism, "take_work", None)
         self._socket_type = socket_type
         self._routing_id = routing_id
-        self._metadata = _own_metadata(socket_type, routing_id, metadata)
+        self._metadata = _own_metadata(socket_type, routing_id, tuple(metadata))
         self._limit = command_limit(max_msg_size)
         self._greeting = build_greeting(mechanism.name, len(routing_id))
         self._greeted = 0  # octets of it that were sent
@@ -126,6 +130,7 @@ class Handshake:
         self._dialect = Dialect.ZMTP_3
         self._old: OldLink | None = None
         self._properties: dict[str, bytes] = {}
+        self._peer: PeerInfo | None = None
         self._state = State.SIGNATURE
 
     @property
@@ -144,6 +149,11 @@ class Handshake:
         """Facts about the peer. Raises RuntimeError before both sides are ready."""
         if self._state is not State.ESTABLISHED:
             raise RuntimeError("the handshake is not done")
+        if self._peer is None:
+            self._peer = self._describe()
+        return self._peer
+
+    def _describe(self) -> PeerInfo:
         properties = {
             name: _text(value)
             for name, value in self._properties.items()
@@ -198,6 +208,18 @@ class Handshake:
         if self._state is not State.ESTABLISHED:
             self._fail()
             raise ProtocolError("peer closed the connection during the handshake", retry=True)
+
+    def work_ahead(self) -> None:
+        """Compute, while the peer is busy, what the next step needs. Never necessary.
+
+        Raises ProtocolError if there is no going on.
+        """
+        if self._state in _UNDER_WAY:
+            try:
+                self.mechanism.work_ahead()
+            except ProtocolError:
+                self._fail()
+                raise
 
     def next_work(self) -> Callable[[], None] | None:
         """What may take seconds and is to be called elsewhere; then data_to_send goes on."""
@@ -405,8 +427,9 @@ class Handshake:
             self._state = State.ESTABLISHED
 
 
+@lru_cache(maxsize=8)  # a listener's are all the same
 def _own_metadata(
-    socket_type: str, routing_id: bytes, metadata: Sequence[tuple[str, bytes]]
+    socket_type: str, routing_id: bytes, metadata: tuple[tuple[str, bytes], ...]
 ) -> bytes:
     """Socket-Type, then Identity where the type has one, then the application's by name."""
     properties = [(_SOCKET_TYPE.encode(), socket_type.encode())]

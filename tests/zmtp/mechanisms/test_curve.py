@@ -83,6 +83,46 @@ def greeting(of: Handshake) -> bytes:
     return of._greeting
 
 
+def test_working_ahead_changes_nothing_but_the_time() -> None:
+    def run(eager: bool, chunk: int) -> tuple[object, ...]:
+        pair = ConnectionPair(client(), server(), judge)
+        pair.left.eager = pair.right.eager = eager
+        pair.run(chunk)
+        keys = [end.handshake.mechanism.take_traffic() for end in (pair.left, pair.right)]
+        assert all(keys)
+        return bytes(pair.left.sent), bytes(pair.right.sent), *keys
+
+    for chunk in (1, 64, 65, 1 << 16):
+        assert run(True, chunk) == run(False, chunk)
+
+
+def test_a_server_key_that_is_none_fails_as_soon_as_it_is_looked_at() -> None:
+    handshake = client(server_key=bytes(32))
+    with pytest.raises(ProtocolError):
+        handshake.work_ahead()
+    with pytest.raises(ProtocolError):
+        handshake.receive_data(greeting(server()))
+    handshake.work_ahead()
+    assert handshake.data_to_send() == greeting(handshake)
+
+
+def test_a_server_keeps_no_transient_secret_once_it_has_worked_ahead() -> None:
+    handshake = server()
+    pair = ConnectionPair(client(), handshake)
+    pair.right.eager = True
+    pair.left.flush()
+    pair.right.receive(bytes(pair.left.wire))
+    pair.right.flush()
+    pair.left.receive(bytes(pair.right.wire))
+    pair.left.wire.clear()
+    pair.left.flush()
+    pair.right.receive(bytes(pair.left.wire))  # HELLO
+    pair.right.flush()
+    secrets = {SECRET[SERVER], SECRET[SERVER_SHORT], PUBLIC[CLIENT_SHORT]}
+    kept = {value for value in vars(handshake.mechanism).values() if isinstance(value, bytes)}
+    assert secrets.isdisjoint(kept)
+
+
 # -- the octets of libzmq
 
 

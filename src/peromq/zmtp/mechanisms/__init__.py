@@ -3,6 +3,7 @@
 A mechanism object serves one side of one connection. It sees command bodies only; framing,
 greeting and metadata belong to `handshake.Handshake`, which drives it so:
 
+    work_ahead() at any time, here as well: while the peer is busy
     start(our metadata)
     repeat:  send next_command() until it gives None
              stop if done
@@ -42,6 +43,12 @@ class Mechanism(Protocol):
     def take_traffic(self) -> CurveTraffic | GssapiTraffic | None:
         """What encrypts the traffic; None where it stays in clear. To be called once, when done:
         the key is not kept."""
+
+    def work_ahead(self) -> None:
+        """Compute now what only the next steps need. Never necessary, and idempotent.
+
+        Raises ProtocolError for what no step could go on with.
+        """
 
     def start(self, metadata: bytes) -> None:
         """Greetings are exchanged and agree; `metadata` is what to tell the peer of us."""

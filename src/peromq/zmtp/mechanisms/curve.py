@@ -8,7 +8,8 @@
 
 C and S are long-term keys, C' and S' live as long as the connection; small letters are the secret
 ones. The vouch, box(C', S: c->S'), proves that the client has c. The cookie, which only the server
-can open, holds C' and s': the server forgets both until it gets them back (RFC 26).
+can open, holds C' and s': the server forgets both until it gets them back (RFC 26), but keeps the
+key of the boxes between them, which it computes while the client is busy with WELCOME.
 """
 
 from _operator import _compare_digest as same  # hmac.compare_digest, which takes 5 ms to import
@@ -73,10 +74,14 @@ class CurveClient(Client):
             self._recv_nonce,
         )
 
+    def work_ahead(self) -> None:
+        if self._state is State.BEGIN and not self._key:
+            self._transient_key = self._sodium.public_key(self._transient_secret)
+            self._key = box.shared_keys(self._sodium, self._server_key, self._transient_secret)[0]
+
     def start(self, metadata: bytes) -> None:
         super().start(metadata)
-        self._transient_key = self._sodium.public_key(self._transient_secret)
-        self._key = box.shared_keys(self._sodium, self._server_key, self._transient_secret)[0]
+        self.work_ahead()
         nonce = box.short_nonce(box.HELLO_NONCE, _HELLO_COUNTER)
         proof = self._sodium.seal(box.ZEROS, nonce, self._key)
         self._outgoing.append(
@@ -152,6 +157,8 @@ class CurveServer(Server):
         self._cookie_key = cookie_key
         self._welcome_nonce = welcome_nonce
         self._cookie_nonce = cookie_nonce
+        self._transient_key = b""
+        self._client_transient = b""
         self._key = b""  # of the boxes between s' and C'
         self._recv_nonce = 0
 
@@ -164,6 +171,14 @@ class CurveServer(Server):
             _READY_COUNTER,
             self._recv_nonce,
         )
+
+    def work_ahead(self) -> None:
+        sodium = self._sodium
+        if self._state is State.HELLO and not self._transient_key:
+            self._transient_key = sodium.public_key(self._transient_secret)
+        elif self._state is State.INITIATE and not self._key:
+            self._key = box.shared_keys(sodium, self._client_transient, self._transient_secret)[0]
+            self._client_transient = self._transient_secret = b""
 
     def start(self, metadata: bytes) -> None:
         super().start(metadata)
@@ -197,13 +212,15 @@ class CurveServer(Server):
         zeros = box.unseal(sodium, body[120:], nonce, key, "a HELLO for another server key, or one")
         if not same(zeros, box.ZEROS):
             raise malformed(HELLO, body)
+        self.work_ahead()
         secrets = client_transient + self._transient_secret
         nonce = box.COOKIE_NONCE + self._cookie_nonce
         cookie = self._cookie_nonce + sodium.seal(secrets, nonce, self._cookie_key)
-        plain = sodium.public_key(self._transient_secret) + cookie
+        plain = self._transient_key + cookie
         nonce = box.WELCOME_NONCE + self._welcome_nonce
         self._outgoing.append(WELCOME + self._welcome_nonce + sodium.seal(plain, nonce, key))
-        self._transient_secret = self._secret_key = b""
+        self._secret_key = b""
+        self._client_transient = client_transient  # until `work_ahead`
         self._state = State.INITIATE
 
     def _receive_initiate(self, body: bytes) -> bytes:
@@ -213,9 +230,9 @@ class CurveServer(Server):
         nonce = box.COOKIE_NONCE + body[9:25]
         secrets = box.unseal(sodium, body[25:105], nonce, self._cookie_key, "a cookie")
         client_transient, transient_secret = secrets[: box.KEY_SIZE], secrets[box.KEY_SIZE :]
-        key = box.shared_keys(sodium, client_transient, transient_secret)[0]
+        self.work_ahead()
         nonce = box.short_nonce(box.INITIATE_NONCE, body[105:113])
-        plain = box.unseal(sodium, body[113:], nonce, key, "an INITIATE")
+        plain = box.unseal(sodium, body[113:], nonce, self._key, "an INITIATE")
         client_key, vouch, metadata = plain[:32], plain[32:128], plain[128:]
         vouched = box.unseal(
             sodium,
@@ -229,7 +246,6 @@ class CurveServer(Server):
                 "peer sent a vouch for other keys", ProtocolErrorCode.ZMTP_KEY_EXCHANGE
             )
         self._cookie_key = b""
-        self._key = key
         self._recv_nonce = int.from_bytes(body[105:113], "big")
         self._present([client_key])
         return metadata

@@ -40,6 +40,9 @@ class Side:
     def take_traffic(self) -> CurveTraffic | GssapiTraffic | None:
         return None
 
+    def work_ahead(self) -> None:
+        pass
+
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata
 
