@@ -161,7 +161,7 @@ def test_what_is_no_box(client: bool) -> None:
         (frame + zws.encode(Frame(b"\x07MESSAGE" + bytes(24)), key), MALFORMED),
         (frame + zws.encode(Frame(b"\x07MESSAGE" + bytes(24)), key, 3), MALFORMED),
         (frame + zws.encode(Frame(b"\x05READY" + bytes(60)), key), UNEXPECTED),
-        (frame + zws.encode(Frame(b"in clear" + bytes(60)), key, 3), UNEXPECTED),
+        (frame + zws.encode(Frame(b"in clear" + bytes(60)), key, 3), curve.MALFORMED_COMMAND),
         (frame + sealed(Frame(b"y"), FIRST + 1, client=client, flags=1), MALFORMED),
         (frame + zws.encode(Frame(b""), key), MALFORMED),
     ):

@@ -54,7 +54,7 @@ def judge(stream: bytes, limit: int) -> tuple[list[Frame], int | None]:
                 PEER.open(Frame(body), last)
             if size - 33 > limit or (size - 33) >> 62:
                 if len(body) >= 33:
-                    start_of_message(body, 33)
+                    start_of_message(body, size)
                     return frames, UNSPECIFIED
                 break
             if len(body) >= 8:
@@ -71,8 +71,9 @@ def judge(stream: bytes, limit: int) -> tuple[list[Frame], int | None]:
 
 def start_of_message(body: bytes, size: int) -> None:
     """Raises if a command that begins so, of that size, is none."""
-    if size < 8 or (len(body) >= 8 and not body.startswith(b"\x07MESSAGE")):
-        raise Refused(0x10000001)
+    wrong = size < 8 and (body or not size)
+    if wrong or (len(body) >= 8 and not body.startswith(b"\x07MESSAGE")):
+        raise Refused(0x10000011 if size < 2 or size <= body[0] else 0x10000001)
     if size < 33 and len(body) >= 8:
         raise Refused(0x10000012)
 

@@ -23,6 +23,7 @@ class Refused(ValueError):
 UNSPECIFIED = 0x10000000
 UNEXPECTED_COMMAND = 0x10000001
 INVALID_SEQUENCE = 0x10000002
+MALFORMED_COMMAND = 0x10000011
 MALFORMED_MESSAGE = 0x10000012
 CRYPTOGRAPHIC = 0x11000001
 
@@ -46,7 +47,8 @@ class Box(NamedTuple):
     def open(self, outer: Frame, last: int) -> tuple[Frame, int]:
         """The frame in a MESSAGE command, and its nonce, which must be greater than `last`."""
         if outer.body[:8] != NAME:
-            raise Refused(UNEXPECTED_COMMAND)
+            named = len(outer.body) > max(1, outer.body[0] if outer.body else 0)
+            raise Refused(UNEXPECTED_COMMAND if named else MALFORMED_COMMAND)
         if len(outer.body) < 33:
             raise Refused(MALFORMED_MESSAGE)
         short = outer.body[8:16]

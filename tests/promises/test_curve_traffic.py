@@ -245,7 +245,7 @@ def flip(data: bytes) -> bytes:
     [
         (flip, CRYPTOGRAPHIC, []),
         (lambda data: data * 2, INVALID_SEQUENCE, [[b"touched"]]),
-        (lambda data: b"\x00\x05plain" + data, 0x10000001, []),
+        (lambda data: b"\x00\x05plain" + data, 0x10000011, []),
         (lambda data: b"\x01" + data[1:], 0x10000012, []),
     ],
     ids=["a flipped bit", "a replay", "a plain message", "another flag"],

@@ -24,6 +24,7 @@ cdef enum:
 cdef enum:                       # ZMQ_PROTOCOL_ERROR_ZMTP_*, as libzmq reports them
     UNEXPECTED_COMMAND = 0x10000001
     INVALID_SEQUENCE = 0x10000002
+    MALFORMED_COMMAND = 0x10000011
     MALFORMED_MESSAGE = 0x10000012
     CRYPTOGRAPHIC = 0x11000001
 
@@ -121,10 +122,15 @@ cdef int curve_seal(Codec* base, uint8_t flags, const uint8_t* body, size_t n, u
     return 0
 
 
-cdef inline int acceptable(Curve* k, const uint8_t* front) noexcept nogil:
-    """0, or minus the reason why a command that begins so is refused unopened."""
+cdef int no_message(const uint8_t* d, size_t size) noexcept nogil:
+    """Minus libzmq's number for a command of that size that is another one, or none as no name fits in. d: its first octet, if any."""
+    return -MALFORMED_COMMAND if size < 2 or size <= d[0] else -UNEXPECTED_COMMAND
+
+
+cdef inline int acceptable(Curve* k, const uint8_t* front, size_t size) noexcept nogil:
+    """0, or minus the reason why a command of that size that begins so is refused unopened."""
     if memcmp(front, b"\x07MESSAGE", NAME) != 0:
-        return -UNEXPECTED_COMMAND
+        return no_message(front, size)
     if get_size8(front + NAME) <= k.received:
         return -INVALID_SEQUENCE        # a replay, or out of order
     return 0
@@ -141,16 +147,16 @@ cdef int peek(Codec* base, const uint8_t* d, size_t n, Unit* u) noexcept nogil:
         return 0
     size = get_size8(d + 1) if d[0] & F_LONG else d[1]
     if size < NAME:
-        return -UNEXPECTED_COMMAND
+        return 0 if n == head and size else no_message(d + head, size)
     if n < head + NAME:
         return 0
     if memcmp(d + head, b"\x07MESSAGE", NAME) != 0:
-        return -UNEXPECTED_COMMAND
+        return no_message(d + head, size)
     if size < CURVE_EXTRA:
         return -MALFORMED_MESSAGE
     if n < head + CURVE_EXTRA:
         return 0
-    rc = acceptable(k, d + head)
+    rc = acceptable(k, d + head, size)
     if rc < 0:
         return rc
     u.head = head + CURVE_EXTRA
@@ -174,7 +180,7 @@ cdef int curve_open(Codec* base, const uint8_t* front, const uint8_t* src, size_
     cdef const uint8_t* nonce = front + NAME
     cdef const uint8_t* box = nonce + NONCE + MAC
     cdef uint8_t inner
-    cdef int rc = acceptable(k, front)
+    cdef int rc = acceptable(k, front, n + CURVE_EXTRA)
     if rc < 0:
         return rc
     sodium.stream(stream, ready, nonce, k.recv_key)

@@ -90,22 +90,29 @@ def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
     return block[start:end], end
 
 
-def malformed(command: bytes, body: bytes) -> ProtocolError:
-    """The exception for a `command` that cannot be one, by its size or version."""
+def malformed(
+    command: bytes, body: bytes, code: ProtocolErrorCode | None = None
+) -> ProtocolError:
+    """The exception for a `command` that cannot be one, by its size or version.
+
+    code: if it is not the one with the command's name.
+    """
     name = command[1:].decode()
     return ProtocolError(
         f"malformed {name} of {len(body)} octets",
-        ProtocolErrorCode[f"ZMTP_MALFORMED_COMMAND_{name}"],
+        code or ProtocolErrorCode[f"ZMTP_MALFORMED_COMMAND_{name}"],
     )
 
 
-def unexpected(expected: str, body: bytes) -> ProtocolError:
+def unexpected(
+    expected: str,
+    body: bytes,
+    code: ProtocolErrorCode = ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND,
+) -> ProtocolError:
     """The exception for a command that is not the one whose turn it is.
 
     Only names we know are quoted: anything else may be a credential.
     """
     known = next((name for name in _NAMES if body.startswith(name)), None)
     got = known[1:].decode() if known else f"{len(body)} octets that are no command"
-    return ProtocolError(
-        f"expected {expected}, got {got}", ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND
-    )
+    return ProtocolError(f"expected {expected}, got {got}", code)

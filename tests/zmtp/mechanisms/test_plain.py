@@ -176,7 +176,7 @@ def test_hello_of_every_wrong_length(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("bodies", [
-    [b""], [b"\x08INITIATE"], [b"\x05READY"], [b"\x07WELCOME"],
+    [b"\x08INITIATE"], [b"\x05READY"], [b"\x07WELCOME"],
     [b"\x05HELLO\0\0", b"\x05HELLO\0\0"],
     [b"\x05hello\0\0"], [b"\x05ERROR\x03400"],
     [b"\x05HELLO\0\0", b"\x08INITIATE", b"\x08INITIATE"],
@@ -188,8 +188,17 @@ def test_server_takes_commands_in_order_only(bodies: list[bytes]) -> None:
 
 
 def test_initiate_before_the_verdict_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="ZAP's verdict"):
+    with pytest.raises(ProtocolError, match="ZAP's verdict") as caught:
         served(b"\x05HELLO\0\0", b"\x08INITIATE")
+    assert caught.value.code is ProtocolErrorCode.ZMTP_UNSPECIFIED  # libzmq's number
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"\x01", b"\x05HELL", b"hello", bytes(1)])
+def test_what_is_no_command_for_a_server(body: bytes) -> None:
+    """libzmq's servers of PLAIN and CURVE tell it from a command whose turn it is not."""
+    with pytest.raises(ProtocolError, match="HELLO") as caught:
+        served(body)
+    assert caught.value.code is ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_UNSPECIFIED
 
 
 @pytest.mark.parametrize(("bodies", "code"), [

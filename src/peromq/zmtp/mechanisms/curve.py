@@ -101,7 +101,7 @@ class CurveClient(Client):
 
     def _receive_welcome(self, body: bytes) -> None:
         if len(body) != box.WELCOME_SIZE:
-            raise malformed(WELCOME, body)
+            raise malformed(WELCOME, body, ProtocolErrorCode.ZMTP_CRYPTOGRAPHIC)  # libzmq
         sodium = self._sodium
         nonce = box.WELCOME_NONCE + body[8:24]
         plain = box.unseal(sodium, body[24:], nonce, self._key, "a WELCOME")
@@ -200,7 +200,7 @@ class CurveServer(Server):
             return None
         if self._state is State.INITIATE and body.startswith(INITIATE):
             return self._receive_initiate(body)
-        raise unexpected(self._state.value, body)
+        raise self._unexpected(body)
 
     def _receive_hello(self, body: bytes) -> None:
         if len(body) != box.HELLO_SIZE or body[6:8] != box.VERSION:

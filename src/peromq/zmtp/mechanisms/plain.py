@@ -89,7 +89,7 @@ class PlainServer(Server):
             self._outgoing.append(build_ready(self._metadata))
             self._state = State.DONE
             return body[len(INITIATE) :]
-        raise unexpected(self._state.value, body)
+        raise self._unexpected(body)
 
 
 def _parse_hello(data: bytes) -> list[bytes]:

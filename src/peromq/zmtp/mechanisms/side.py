@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from ..commands import ERROR
+from ..commands import ERROR, unexpected
+from ..errors import ProtocolError, ProtocolErrorCode
 from ..zap import ZapGate
 from .curve_box import CurveTraffic
 from .gssapi_traffic import GssapiTraffic
@@ -88,6 +89,15 @@ class Server(Side):
     def _let_in(self) -> None:
         """The gate is passed: what is to be said, and what comes next."""
         raise NotImplementedError
+
+    def _unexpected(self, body: bytes) -> ProtocolError:
+        """The exception for a command whose turn it is not, with libzmq's number for it."""
+        code = ProtocolErrorCode.ZMTP_UNEXPECTED_COMMAND
+        if len(body) <= max(1, body[0] if body else 0):  # no name fits in
+            code = ProtocolErrorCode.ZMTP_MALFORMED_COMMAND_UNSPECIFIED
+        elif self._state is State.VERDICT:
+            code = ProtocolErrorCode.ZMTP_UNSPECIFIED
+        return unexpected(self._state.value, body, code)
 
     def _turn_away(self) -> None:
         self._state = State.REFUSED
