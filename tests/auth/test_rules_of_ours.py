@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,38 @@ def test_a_bad_file_does_not_spoil_the_others(
     ask.auth.configure_curve_directory("*", tmp_path)
     assert ask(b"CURVE", KEY)[0] == b"200"
     assert caplog.text.count("Failed to load CURVE cert") == 1
+
+
+@pytest.mark.parametrize("odd", ["a link to nowhere", "a named pipe", "a directory"])
+def test_what_is_no_file_does_not_spoil_the_others(
+    ask: Asked, tmp_path: Path, caplog: pytest.LogCaptureFixture, odd: str
+) -> None:
+    key_file(tmp_path / "good.key")
+    strange = tmp_path / "odd.key"
+    match odd:
+        case "a link to nowhere":
+            strange.symlink_to(tmp_path / "nowhere")
+        case "a named pipe":
+            os.mkfifo(strange)
+        case "a directory":
+            strange.mkdir()
+    ask.auth.configure_curve_directory("*", tmp_path)
+    assert ask(b"CURVE", KEY)[0] == b"200"
+    assert ask(b"CURVE", KEY)[0] == b"200"
+    assert caplog.text.count("Failed to load CURVE cert") == 1
+
+
+def test_a_change_that_does_not_show_is_seen(ask: Asked, tmp_path: Path) -> None:
+    """The same file, of the same size, written again before the clock of the files has moved."""
+    file = key_file(tmp_path / "a.key")
+    ask.auth.configure_curve_directory("*", tmp_path)
+    assert ask(b"CURVE", KEY)[0] == b"200"
+    now = file.stat()
+    key_file(file, b"0" * 40)
+    os.utime(file, ns=(now.st_atime_ns, now.st_mtime_ns))
+    assert file.stat().st_size == now.st_size
+    assert ask(b"CURVE", KEY) == no(b"Unknown key")
+    assert ask(b"CURVE", OTHER_KEY)[0] == b"200"
 
 
 def test_a_directory_that_is_gone_has_no_keys(

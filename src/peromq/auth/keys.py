@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from .certs import load_certificate
 
 Signature = tuple[tuple[str, int, int, int], ...]
+
+_GONE = (0, 0, 0)
+_TICK = 1_000_000_000
+"""Nanoseconds within which a file may be written twice and look the same: clocks are coarse."""
+
+
+def _facts(path: str) -> tuple[int, int, int]:
+    """What changes with a file's contents. One that just went, or a link to nowhere, has none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return _GONE
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class KeyDirectory:
@@ -21,6 +35,7 @@ class KeyDirectory:
         self._path = path
         self._log = log
         self._signature: Signature | None = None
+        self._fresh = False  # written to so recently that a change may not show
         self._keys: frozenset[bytes] = frozenset()
 
     def __contains__(self, key: object) -> bool:
@@ -35,8 +50,11 @@ class KeyDirectory:
                 self._log.error("Failed to load CURVE certs from %s: %s", self._path, error)
             self._signature, self._keys = (), frozenset()
             return self._keys
-        if signature != self._signature:
-            self._keys = frozenset(self._read(name for name, *_ in signature))
+        changed = signature != self._signature
+        if changed or self._fresh:
+            newest = max((mtime for _, mtime, *_ in signature), default=0)
+            self._fresh = newest > time.time_ns() - _TICK
+            self._keys = frozenset(self._read([path for path, *_ in signature], tell=changed))
             self._signature = signature
         return self._keys
 
@@ -45,16 +63,17 @@ class KeyDirectory:
         with os.scandir(self._path) as entries:
             for entry in entries:
                 if entry.name.endswith(".key"):
-                    status = os.stat(entry.path)
-                    facts = (entry.path, status.st_mtime_ns, status.st_size, status.st_ino)
-                    found.append(facts)
+                    found.append((entry.path, *_facts(entry.path)))
         return tuple(sorted(found))
 
-    def _read(self, paths: Any) -> list[bytes]:
+    def _read(self, paths: list[str], tell: bool) -> list[bytes]:
         keys = []
         for path in paths:
             try:
+                if not os.path.isfile(path):  # opening a named pipe would wait for its other end
+                    raise OSError(f"Invalid certificate file: {path}")
                 keys.append(load_certificate(path)[0])
             except (OSError, ValueError) as error:
-                self._log.error("Failed to load CURVE cert: %s", error)
+                if tell:
+                    self._log.error("Failed to load CURVE cert: %s", error)
         return keys
