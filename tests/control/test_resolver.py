@@ -1,6 +1,7 @@
 """Blocking calls elsewhere."""
 
 import threading
+from functools import partial
 
 from peromq.control.resolver import Resolver
 
@@ -33,6 +34,20 @@ def test_threads_are_few_and_end_with_the_work() -> None:
     assert sum(thread.name == "peromq/resolver" for thread in threading.enumerate()) == 3
     gate.set()
     join_threads()
+
+
+def test_what_is_taken_back_is_not_called() -> None:
+    resolver = Resolver(max_threads=1)
+    gate, called = threading.Event(), []
+    resolver.submit(lambda: gate.wait(TIMEOUT) and None)
+    unwanted = partial(called.append, 1)
+    resolver.submit(unwanted)
+    resolver.submit(partial(called.append, 2))
+    resolver.take_back(unwanted)
+    resolver.take_back(unwanted)
+    gate.set()
+    join_threads()
+    assert called == [2]
 
 
 def test_clear_forgets_what_has_not_begun() -> None:

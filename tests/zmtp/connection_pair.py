@@ -33,6 +33,10 @@ class End:
     eager: bool = False  # works ahead whenever it may
 
     def flush(self) -> None:
+        self._try(self._flush)
+        self._flush()  # after a failure, what was said before it
+
+    def _flush(self) -> None:
         data = self.handshake.data_to_send()
         self.wire += data
         self.sent += data

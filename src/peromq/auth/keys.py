@@ -59,12 +59,9 @@ class KeyDirectory:
         return self._keys
 
     def _sign(self) -> Signature:
-        found = []
         with os.scandir(self._path) as entries:
-            for entry in entries:
-                if entry.name.endswith(".key"):
-                    found.append((entry.path, *_facts(entry.path)))
-        return tuple(sorted(found))
+            paths = sorted(entry.path for entry in entries if entry.name.endswith(".key"))
+        return tuple((path, *_facts(path)) for path in paths)
 
     def _read(self, paths: list[str], tell: bool) -> list[bytes]:
         keys = []

@@ -19,6 +19,8 @@ from .zap import NoHandler, Zap, ZapClient, ZapDoor
 if TYPE_CHECKING:
     from .peer import Peer
 
+_KERBEROS_THREADS = 16
+
 
 class Hub:
     """The loop, its helpers, and the table that finds a peer by the data plane's token."""
@@ -33,6 +35,8 @@ class Hub:
         self.ends = EndWatch(self.loop)
         self.interfaces = InterfaceWatch(self.loop)
         self.resolver = Resolver(begin=begin_thread)
+        # Of its own: a KDC that does not answer keeps no name waiting, nor the other way round.
+        self.kerberos = Resolver(_KERBEROS_THREADS, begin_thread, "peromq/kerberos")
         self.random = Random()
         self.zap: Zap = NoHandler()
         if open_zap_door is not None:
@@ -64,6 +68,7 @@ class Hub:
     def stop(self) -> None:
         """Join the threads and close the hub's own descriptors. Idempotent."""
         self.resolver.clear()
+        self.kerberos.clear()
         self.loop.stop()
         if self._relay_loop is not None:
             self._relay_loop.post(self._end_relays)

@@ -1,7 +1,8 @@
-"""Calls that may block for seconds (DNS), in a few daemon threads that come and go with demand."""
+"""Calls that may block for seconds (DNS, Kerberos), in a few threads that come on demand."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -18,10 +19,14 @@ class Resolver:
     """
 
     def __init__(
-        self, max_threads: int = _MAX_THREADS, begin: Callable[[str], None] | None = None
+        self,
+        max_threads: int = _MAX_THREADS,
+        begin: Callable[[str], None] | None = None,
+        name: str = _NAME,
     ) -> None:
         """begin: what each thread does first, with its name."""
         self._begin = begin
+        self._name = name
         self._max_threads = max_threads
         self._lock = unpatched.Lock()
         self._queue: deque[Callable[[], None]] = deque()
@@ -34,7 +39,12 @@ class Resolver:
             if self._threads >= self._max_threads:
                 return
             self._threads += 1
-        unpatched.Thread(self._main, _NAME).start()
+        unpatched.Thread(self._main, self._name).start()
+
+    def take_back(self, work: Callable[[], None]) -> None:
+        """Forget it, if it has not begun."""
+        with self._lock, contextlib.suppress(ValueError):
+            self._queue.remove(work)
 
     def clear(self) -> None:
         """Forget what has not begun."""
@@ -43,7 +53,7 @@ class Resolver:
 
     def _main(self) -> None:
         if self._begin is not None:
-            self._begin(_NAME)
+            self._begin(self._name)
         while True:
             with self._lock:
                 if not self._queue:

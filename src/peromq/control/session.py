@@ -61,8 +61,9 @@ class SessionOwner(Owner, Protocol):
     def objection(self, peer: PeerInfo) -> Failure | None:
         """Asked before the peer is told that it is let in: why it is not."""
 
-    def slow_work(self, session: Session, work: Callable[[], None]) -> None:
-        """Call `work` where it may take seconds, then `session.resume` here."""
+    def slow_work(self, session: Session, work: Callable[[], None]) -> Callable[[], None]:
+        """Call `work` where it may take seconds, then `session.resume` here; returns what takes it
+        back while it has not begun."""
 
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None] | None:
         """Ask ZAP for the session; returns what takes the question back. None: nobody is there."""
@@ -96,6 +97,7 @@ class Session:
         self._known = False
         self._ended = False
         self._cancel_zap: Callable[[], None] | None = None
+        self._cancel_work: Callable[[], None] | None = None
         self._watch = loop.watch(connection.fileno(), READ, self._ready, owner)
         self._deadline = loop.later(timeout / 1000, self._expire, owner) if timeout > 0 else None
         self._courtesy: Timer | None = None
@@ -130,7 +132,10 @@ class Session:
 
     def resume(self) -> None:
         """What the owner was given to call has returned."""
+        self._cancel_work = None
         self._step(self._write)
+        if not self._ended:
+            self._owner.keeps(self.handshake.kept)
 
     def zap_failed(self, error: ProtocolError) -> None:
         """There is no valid answer."""
@@ -187,7 +192,7 @@ class Session:
         work = self.handshake.next_work()
         question = self.handshake.next_zap_question()
         if work is not None:
-            self._owner.slow_work(self, work)
+            self._cancel_work = self._owner.slow_work(self, work)
         elif question is not None:
             self._cancel_zap = self._owner.zap_needed(self, question)
             if self._cancel_zap is None:
@@ -267,6 +272,9 @@ class Session:
         if self._cancel_zap is not None:
             self._cancel_zap()
             self._cancel_zap = None
+        if self._cancel_work is not None:
+            self._cancel_work()
+            self._cancel_work = None
 
 
 def _explain(error: ProtocolError) -> Failure:

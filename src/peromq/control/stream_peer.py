@@ -164,7 +164,7 @@ class StreamPeer(Peer):
         """From the session, while it still waits for the refused peer to go."""
         self._report(session.handshake.mechanism.name, failure)
 
-    def slow_work(self, session: Session, work: Callable[[], None]) -> None:
+    def slow_work(self, session: Session, work: Callable[[], None]) -> Callable[[], None]:
         """From the session."""
 
         def call() -> None:
@@ -173,7 +173,8 @@ class StreamPeer(Peer):
             finally:
                 self.hub.loop.post(session.resume, self)
 
-        self.hub.resolver.submit(call)
+        self.hub.kerberos.submit(call)
+        return lambda: self.hub.kerberos.take_back(call)
 
     def zap_needed(self, session: Session, question: ZapNeeded) -> Callable[[], None] | None:
         """From the session: somebody must vouch for the peer."""

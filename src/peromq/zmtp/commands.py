@@ -90,9 +90,7 @@ def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
     return block[start:end], end
 
 
-def malformed(
-    command: bytes, body: bytes, code: ProtocolErrorCode | None = None
-) -> ProtocolError:
+def malformed(command: bytes, body: bytes, code: ProtocolErrorCode | None = None) -> ProtocolError:
     """The exception for a `command` that cannot be one, by its size or version.
 
     code: if it is not the one with the command's name.

@@ -169,8 +169,9 @@ class Handshake:
 
     @property
     def kept(self) -> int:
-        """Octets of an incomplete command that we keep for the peer."""
-        return len(self._incoming)
+        """Octets that we keep for the peer: an incomplete command, a token that is waited for."""
+        kept: int = getattr(self.mechanism, "kept", 0)
+        return len(self._incoming) + kept
 
     @property
     def leftover(self) -> bytes:

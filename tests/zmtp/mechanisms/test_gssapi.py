@@ -178,7 +178,7 @@ def test_who_speaks_while_the_client_works_is_refused() -> None:
     mechanism = GssapiClient(Pretence(b"key", client=True), encrypt=True)
     handshake = Handshake(socket_type="REQ", mechanism=mechanism)
     handshake.receive_data(server()._greeting)
-    with pytest.raises(ProtocolError, match="before our first token"):
+    with pytest.raises(ProtocolError, match="before our token"):
         handshake.receive_data(encode_command(b"\x08INITIATE\0\0\0\0"))
 
 
@@ -190,6 +190,31 @@ def test_wrong_first_commands(body: bytes) -> None:
     handshake = server()
     with pytest.raises(ProtocolError):
         handshake.receive_data(client()._greeting + encode_command(body))
+
+
+def test_a_server_takes_its_steps_elsewhere_too() -> None:
+    """Whoever speaks meanwhile is refused, and his token counts as kept until the step is taken."""
+    token = hmac.digest(b"key", b"request", "sha256")
+    initiate = encode_command(b"\x08INITIATE\0\0\0\x20" + token)
+    for impatient in (True, False):
+        gate = ZapGate(ask=True, required=False)
+        mechanism = GssapiServer(gate, Pretence(b"key", client=False), encrypt=True)
+        handshake = Handshake(socket_type="REP", mechanism=mechanism)
+        handshake.receive_data(client("REQ")._greeting + initiate)
+        assert len(handshake.data_to_send()) == 64
+        assert handshake.kept == len(token)
+        work = handshake.next_work()
+        assert work is not None
+        assert handshake.next_work() is None
+        if impatient:
+            with pytest.raises(ProtocolError, match="before our token"):
+                handshake.receive_data(encode_command(b""))
+        else:
+            work()
+            assert handshake.data_to_send().startswith(b"\x04\x2d\x08INITIATE")
+            assert handshake.kept == 0
+            handshake.receive_data(encode_command(b""))
+            assert handshake.next_zap_question() == ZapNeeded("GSSAPI", [PRINCIPAL])
 
 
 # -- traffic

@@ -45,29 +45,57 @@ class GssapiContext(GssapiWrapping, Protocol):
     def step(self, token: bytes | None) -> bytes | None:
         """Take the peer's token, None at first; returns the next one for the peer, if any.
 
-        A client's first step may ask the KDC, and take seconds.
+        May take seconds, in any thread: `take_work`.
         """
 
 
 class _Exchange:
-    """What client and server do with a context. encrypt: not GSSAPI_PLAINTEXT."""
+    """What client and server do with a context. encrypt: not GSSAPI_PLAINTEXT.
+
+    A step is work for elsewhere: it may ask the KDC, read a keytab and write a replay cache.
+    """
 
     def __init__(self, context: GssapiContext, *, encrypt: bool) -> None:
         self.context = context
         self.encrypt = encrypt
+        self._token: bytes | None = None
+        self._wanted = False
+        self._answer: bytes | GssapiFailure | None = None
 
-    def take_traffic(self) -> GssapiTraffic | None:
-        return GssapiTraffic(self.context) if self.encrypt else None
+    @property
+    def kept(self) -> int:
+        """Octets of the peer's token."""
+        return len(self._token or b"")
 
-    def step(self, initiate: bytes) -> bytes:
-        """Take the peer's INITIATE; returns the next token, which may be empty."""
+    def begin(self, token: bytes | None) -> None:
+        """There is a step to take, with the peer's token; None: the first one."""
+        self._token = token
+        self._wanted = True
+
+    def take_work(self) -> Callable[[], None] | None:
+        """The step, once."""
+        wanted, self._wanted = self._wanted, False
+        return self._step if wanted else None
+
+    def _step(self) -> None:
         try:
-            return self.context.step(_parse_initiate(initiate)) or b""
+            self._answer = self.context.step(self._token) or b""
         except GssapiFailure as error:
-            raise ProtocolError(
-                f"GSSAPI refuses the peer's token: {error}",
-                ProtocolErrorCode.ZMTP_CRYPTOGRAPHIC,
-            ) from None
+            self._answer = error
+
+    def take_answer(self) -> bytes | None:
+        """The step's token, once, which may be empty; None before. Raises ProtocolError."""
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return None
+        token, self._token = self._token, None
+        if not isinstance(answer, GssapiFailure):
+            return answer
+        if token is None:
+            raise ProtocolError(f"GSSAPI has no ticket for us: {answer}", local=True)
+        raise ProtocolError(
+            f"GSSAPI refuses the peer's token: {answer}", ProtocolErrorCode.ZMTP_CRYPTOGRAPHIC
+        )
 
     def build_ready(self, metadata: bytes) -> bytes:
         ready = build_ready(metadata)
@@ -82,7 +110,26 @@ class _Exchange:
         return body[len(READY) :]
 
 
-class GssapiClient(Client):
+class _Worker:
+    """What client and server have because of it."""
+
+    _exchange: _Exchange
+
+    @property
+    def kept(self) -> int:
+        """Octets that we keep for the peer."""
+        return self._exchange.kept
+
+    def take_work(self) -> Callable[[], None] | None:
+        """`TakeWork`."""
+        return self._exchange.take_work()
+
+    def take_traffic(self) -> GssapiTraffic | None:
+        """Unless GSSAPI_PLAINTEXT is set."""
+        return GssapiTraffic(self._exchange.context) if self._exchange.encrypt else None
+
+
+class GssapiClient(_Worker, Client):
     """Gets a ticket for the server and shows it. encrypt: not GSSAPI_PLAINTEXT."""
 
     name = NAME
@@ -90,48 +137,30 @@ class GssapiClient(Client):
     def __init__(self, context: GssapiContext, *, encrypt: bool) -> None:
         super().__init__()
         self._exchange = _Exchange(context, encrypt=encrypt)
-        self._failure: str | None = None
-
-    def take_traffic(self) -> GssapiTraffic | None:
-        return self._exchange.take_traffic()
+        self._first = True  # of our tokens
 
     def start(self, metadata: bytes) -> None:
         super().start(metadata)
-        self._state = State.TICKET
-
-    def take_work(self) -> Callable[[], None] | None:
-        """The first step, once: it may have to wait for the KDC."""
-        if self._state is not State.TICKET or self._outgoing or self._failure is not None:
-            return None
-        self._failure = ""  # asked for
-        return self._first_step
-
-    def _first_step(self) -> None:
-        try:
-            token = self._exchange.context.step(None)
-        except GssapiFailure as error:
-            self._failure = str(error)
-        else:
-            self._outgoing.append(_initiate(token or b""))
+        self._state = State.TOKEN
+        self._exchange.begin(None)
 
     def next_command(self) -> bytes | None:
-        if self._state is State.TICKET:
-            if self._failure:
-                raise ProtocolError(f"GSSAPI has no ticket for us: {self._failure}", local=True)
-            if not self._outgoing:
-                return None
-            self._state = State.INITIATE
+        if self._state is State.TOKEN:
+            token = self._exchange.take_answer()
+            if token is not None:
+                # An empty command where there is no token: the server waits for something (libzmq).
+                self._outgoing.append(_initiate(token) if token or self._first else b"")
+                self._first = False
+                complete = self._exchange.context.complete
+                self._state = State.READY if complete else State.INITIATE
         return super().next_command()
 
     def receive_command(self, body: bytes) -> bytes | None:
         if self._state is State.READY and body.startswith(ERROR):
             raise parse_error(body)
         if self._state is State.INITIATE and body.startswith(INITIATE):
-            token = self._exchange.step(body)
-            # An empty command where there is no token: the server waits for something (libzmq).
-            self._outgoing.append(_initiate(token) if token else b"")
-            if self._exchange.context.complete:
-                self._state = State.READY
+            self._exchange.begin(_parse_initiate(body))
+            self._state = State.TOKEN
             return None
         if self._state is State.READY:
             metadata = self._exchange.parse_ready(body)
@@ -141,7 +170,7 @@ class GssapiClient(Client):
         raise unexpected(self._state.value, body)
 
 
-class GssapiServer(Server):
+class GssapiServer(_Worker, Server):
     """Has ZAP judge the name that GSSAPI vouches for. encrypt: not GSSAPI_PLAINTEXT."""
 
     name = NAME
@@ -150,12 +179,18 @@ class GssapiServer(Server):
         super().__init__(gate)
         self._exchange = _Exchange(context, encrypt=encrypt)
 
-    def take_traffic(self) -> GssapiTraffic | None:
-        return self._exchange.take_traffic()
-
     def start(self, metadata: bytes) -> None:
         super().start(metadata)
         self._state = State.INITIATE
+
+    def next_command(self) -> bytes | None:
+        if self._state is State.TOKEN:
+            token = self._exchange.take_answer()
+            if token is not None:
+                self._outgoing.append(_initiate(token))
+                complete = self._exchange.context.complete
+                self._state = State.CONFIRMATION if complete else State.INITIATE
+        return super().next_command()
 
     def _let_in(self) -> None:
         self._outgoing.append(self._exchange.build_ready(self._metadata))
@@ -163,9 +198,8 @@ class GssapiServer(Server):
 
     def receive_command(self, body: bytes) -> bytes | None:
         if self._state is State.INITIATE and body.startswith(INITIATE):
-            self._outgoing.append(_initiate(self._exchange.step(body)))
-            if self._exchange.context.complete:
-                self._state = State.CONFIRMATION
+            self._exchange.begin(_parse_initiate(body))
+            self._state = State.TOKEN
             return None
         if self._state is State.CONFIRMATION and not body:
             self._present([self._exchange.context.peer_name])

@@ -15,7 +15,7 @@ class State(Enum):
     """What the peer has to say next, in words for errors."""
 
     BEGIN = "nothing yet"
-    TICKET = "nothing before our first token"
+    TOKEN = "nothing before our token"
     HELLO = "HELLO"
     WELCOME = "WELCOME"
     INITIATE = "INITIATE"
