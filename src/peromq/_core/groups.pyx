@@ -16,7 +16,7 @@ from peromq._core.confirm cimport confirm_forget, confirm_wanted
 from peromq._core.flow cimport F_COMMAND, F_MORE, flow_clear, flow_credit_due, flow_next, flow_set_aside, frame_size
 from peromq._core.news cimport news_topic
 from peromq._core.patterns cimport commit, fq_done, fq_peek, fq_reject, pipe_peek, put
-from peromq._core.pubsub cimport drop_full, hand_out, untarget
+from peromq._core.publish cimport drop_full, hand_out, untarget
 from peromq._core.sock cimport pipe_consumed, sock_process
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
 from peromq._core.types cimport OK, T_RADIO, WOULD_BLOCK

@@ -16,7 +16,7 @@ from peromq._core.flow cimport BIG, FrameRef
 from peromq._core.handles cimport SocketCore
 from peromq._core.handles_base cimport enter, inherited, leave, settle
 from peromq._core.handles_frame cimport make_error
-from peromq._core.iothread cimport lease_borrow, lease_return, lease_take
+from peromq._core.lease cimport lease_borrow, lease_return, lease_take
 from peromq._core.patterns cimport recv_peek
 from peromq._core.reader cimport group_read
 from peromq._core.sock cimport sock_flush, sock_state

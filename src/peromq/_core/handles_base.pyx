@@ -17,12 +17,13 @@ from peromq._core.inproc cimport pair_adopt, pair_named, pair_new, pair_orphan
 from peromq._core.iothread cimport io_free, io_start, io_stop
 from peromq._core.notify cimport engine_post, io_mark_dirty, pipe_unref, sock_unref, wake_sock
 from peromq._core.patterns cimport can_recv, can_send, pattern_left
-from peromq._core.pubsub cimport sub_subscribe, xpub_manual
+from peromq._core.publish cimport xpub_manual
 from peromq._core.router cimport router_find, router_name
 from peromq._core.routing cimport OUT, array_remove
 from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pending, sock_add_pipe, sock_attach, sock_close,
                                 sock_drop_pipe, sock_find, sock_flush, sock_has_peer, sock_new, sock_process)
 from peromq._core.sockopt cimport set_bytes, set_option
+from peromq._core.subscribe cimport sub_subscribe
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, drain_fd, eventfd, pthread_mutex_destroy,
                                  pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.trie cimport topics_count, trie_add, trie_count

@@ -7,8 +7,8 @@ from libcpp.atomic cimport memory_order_seq_cst
 
 from peromq._core.coded_out cimport codec_free
 from peromq._core.flow cimport chunk_unref, flow_unref
-from peromq._core.iothread cimport group_drop
 from peromq._core.latest cimport latest_free
+from peromq._core.lease cimport group_drop
 from peromq._core.news cimport news_look
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
 from peromq._core.trie cimport topics_free, trie_free

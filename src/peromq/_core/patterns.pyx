@@ -1,6 +1,6 @@
 # The socket patterns of RFC 28, 30, 31, 41, 49 and 52. Here: what all of them share, PUSH, PULL, DEALER and PAIR and those that are
 # the same without parts (SCATTER, GATHER, CLIENT, CHANNEL), and who does what for which type. The others are in reqrep.pyx, router.pyx,
-# pubsub.pyx, groups.pyx (RADIO, DISH), numbered.pyx (SERVER, PEER) and udp.pyx (DGRAM).
+# publish.pyx, subscribe.pyx, groups.pyx (RADIO, DISH), numbered.pyx (SERVER, PEER) and udp.pyx (DGRAM).
 #
 # Seen from here a peer is a pipe: frames can be put into it and peeked from it. No descriptors, no bytes on the wire, no waiting:
 # what cannot be done now returns WOULD_BLOCK. Everything runs under the socket's lock. Errors are errno values, pyzmq's.
@@ -17,14 +17,14 @@ from peromq._core.groups cimport (dish_connected, dish_joined, dish_peek, radio_
 from peromq._core.news cimport count_drop
 from peromq._core.notify cimport wake_sock
 from peromq._core.numbered cimport number_added, number_farewell, number_left, number_send
-from peromq._core.pubsub cimport (pub_input, pub_joined, pub_left, pub_send, sub_added, sub_hiccup, sub_peek, sub_translate,
-                                  untarget, xpub_done, xpub_peek, xsub_send)
+from peromq._core.publish cimport pub_input, pub_joined, pub_left, pub_send, untarget, xpub_done, xpub_peek
 from peromq._core.reqrep cimport rep_done, rep_peek, rep_send, req_done, req_peek, req_send
 from peromq._core.requeue cimport KEEP_SUBS, conflate_in, conflate_out, conflate_refill, flow_give_back, flow_keep_last, flow_take
 from peromq._core.router cimport (router_done, router_expect, router_farewell, router_joined, router_left, router_peek,
                                   router_send, router_writable)
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
+from peromq._core.subscribe cimport sub_added, sub_hiccup, sub_peek, sub_translate, xsub_send
 from peromq._core.types cimport (OK, T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
                                  T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
 from peromq._core.udp cimport dgram_send, dgram_writable

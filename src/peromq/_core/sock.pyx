@@ -1,5 +1,5 @@
 # A socket's pipes: how they come, go, and take turns being served. Everything here runs under the socket's lock, on whatever
-# thread called. What a pattern does with its pipes is in patterns.pyx and pubsub.pyx; this file calls their joined/left hooks.
+# thread called. What a pattern does with its pipes is in patterns.pyx and what that names; this file calls their joined/left hooks.
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
@@ -13,14 +13,14 @@ from peromq._core.coded_out cimport codec_attach
 from peromq._core.confirm cimport confirm_heard
 from peromq._core.conn cimport conn_new
 from peromq._core.flow cimport Flow, flow_credit, flow_front, flow_full, flow_new, flow_rollback
-from peromq._core.iothread cimport group_drop, group_for
+from peromq._core.lease cimport group_drop, group_for
 from peromq._core.news cimport count_gone, news_post
 from peromq._core.notify cimport (conn_unref, engine_post, io_introduce, io_mark_dirty, link_leave, link_post, pipe_unref, post_event,
                                   wake_for_peer, wake_sock)
 from peromq._core.patterns cimport (pattern_added, pattern_connected, pattern_ended, pattern_hiccup, pattern_input,
                                     pattern_joined, pattern_left)
 from peromq._core.pointer_map cimport map_drop, map_find, map_put
-from peromq._core.pubsub cimport untarget
+from peromq._core.publish cimport untarget
 from peromq._core.reader cimport conn_feed, conn_resume
 from peromq._core.requeue cimport conflate_pipe, conflate_refill
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove

@@ -7,7 +7,7 @@ from libc.errno cimport EAGAIN, errno
 from libc.stdlib cimport free, malloc
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 
-from peromq._core.iothread cimport lease_drop, lease_held, lease_return, lease_take
+from peromq._core.lease cimport lease_drop, lease_held, lease_return, lease_take
 from peromq._core.notify cimport conn_unref
 from peromq._core.reader cimport STREAMING, conn_read, group_read
 from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, POLLIN, cpu_pause, drain_fd, eventfd, now_ns, ppoll,
