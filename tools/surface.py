@@ -9,6 +9,7 @@ What an option is comes from the package's tables, the rest from surface_data/*.
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -130,7 +131,6 @@ def problems(data: dict[str, Tables]) -> list[str]:
     found += [
         f"event {name} has no row" for name in sorted(events - set(data["events.toml"]["events"]))
     ]
-    tests: dict[str, set[str]] = {}
     for table, name, row in all_rows(data):
         where = f"{table} {name}"
         if row.keys() - {"has", "test", "differs", "absent"} or {"differs", "absent"} <= row.keys():
@@ -140,22 +140,21 @@ def problems(data: dict[str, Tables]) -> list[str]:
                 found.append(f"{where}: no test")
             continue
         file, _, function = row["test"].partition("::")
-        if file not in tests:
-            tests[file] = _functions(TESTS / file)
-        if function not in tests[file]:
+        if function not in _functions(TESTS / file):
             found.append(f"{where}: there is no test {row['test']}")
     return found
 
 
-def _functions(path: Path) -> set[str]:
+@functools.cache
+def _functions(path: Path) -> frozenset[str]:
     if not path.is_file():
-        return set()
+        return frozenset()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {
+    return frozenset(
         node.name
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
-    }
+    )
 
 
 def _context_specs() -> list[OptionSpec]:

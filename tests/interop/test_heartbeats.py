@@ -86,7 +86,7 @@ def test_without_timeout_a_mute_peer_is_kept(link: Any) -> None:
 )
 def test_any_frame_is_a_sign_of_life(link: Any, sign: bytes) -> None:
     _, wire = link(heartbeat_ivl=100, heartbeat_timeout=150)
-    for _ in range(5):
+    for _ in range(3):  # the third would not come if the first had stayed unanswered
         while wire.read_command()[0] != b"PING":
             pass
         wire.send(sign)

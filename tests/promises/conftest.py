@@ -13,8 +13,9 @@ __all__ = ["ctx", "endpoints", "monitor", "raw", "raw_listener", "sock", "spawn"
 
 
 @pytest.fixture
-def server(sock: Any, monitor: Any) -> Iterator[Server]:
-    pull = sock("PULL", handshake_ivl=2000, maxmsgsize=100_000)
+def server(request: pytest.FixtureRequest, sock: Any, monitor: Any) -> Iterator[Server]:
+    """Indirectly parametrized: the milliseconds a handshake may take."""
+    pull = sock("PULL", handshake_ivl=getattr(request, "param", 2000), maxmsgsize=100_000)
     watch = monitor(pull)
     pull.bind("tcp://127.0.0.1:*")
     push = sock("PUSH", connect=last_endpoint(pull))

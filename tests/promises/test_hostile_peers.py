@@ -15,21 +15,23 @@ from tests.helpers import (
 from tests.promises.strangers import Server
 from tests.raw_zmtp import COMMAND, RawPeer, command, frame, greeting, ready
 
+in_300_ms = pytest.mark.parametrize("server", [300], indirect=True)
 
+
+@in_300_ms
 def test_one_that_never_says_a_word_is_dropped_in_time(server: Server, raw: Any) -> None:
-    stranger = raw(server.endpoint)
     began = Deadline(0).end
-    stranger.expect_closed()
+    raw(server.endpoint).expect_closed()
 
-    assert 1.9 < Deadline(0).end - began < 4
+    assert Deadline(0).end - began > 0.28
     assert server.reason()[0] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
 
+@in_300_ms
 def test_slow_loris_gets_no_more_time(server: Server, raw: Any) -> None:
     """One octet now and then does not move the handshake's end."""
     stranger = raw(server.endpoint)
     stranger.read(10)
-    began = Deadline(0).end
     stranger.sock.settimeout(0.1)
     closed = False
     for octet in greeting() + ready(b"PUSH"):
@@ -42,8 +44,7 @@ def test_slow_loris_gets_no_more_time(server: Server, raw: Any) -> None:
             closed = True
         if closed:
             break
-    assert closed
-    assert Deadline(0).end - began < 4
+    assert closed  # long before the last octet: there are 92
 
 
 def test_a_crowd_of_silent_strangers_keeps_nobody_out(server: Server, sock: Any, raw: Any) -> None:
