@@ -232,6 +232,13 @@ def drain(sock: Sock, quiet_ms: int = 0) -> list[list[bytes]]:
     return messages
 
 
+def receive(sock: Sock, count: int) -> list[list[bytes]]:
+    """So many messages, however long they take to come; and there must be no more."""
+    messages = [sock.recv_multipart() for _ in range(count)]
+    assert not readable(sock), f"more than {count} messages came"
+    return messages
+
+
 def subscription_arrives(pub: Sock, *subs: Sock) -> None:
     """Publish a token until each subscriber has got it, and take the tokens out again.
 
