@@ -125,7 +125,7 @@ def test_live_options(lib: ModuleType, pair: tuple[Any, Any]) -> None:
     assert left.thread_safe == 0
 
 
-def test_spin_us_is_ours(context: Any) -> None:
+def test_spin_us_is_ours() -> None:
     with zmq.Context() as own, own.socket(zmq.PUSH) as socket:
         assert socket.spin_us == 50
         socket.spin_us = 0

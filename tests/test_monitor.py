@@ -146,7 +146,7 @@ def test_events_before_anybody_listens_are_kept(ctx: zmq.Context[Any], socket: A
         assert monitor.recv_multipart() == [struct.pack("=HI", 32, 4), b"tcp://b"]
 
 
-def test_a_reader_that_does_not_read_blocks_nobody(ctx: zmq.Context[Any], socket: Any) -> None:
+def test_a_reader_that_does_not_read_blocks_nobody(socket: Any) -> None:
     """What does not fit is dropped; memory stays bounded."""
     monitor = socket.get_monitor_socket()
     for number in range(10_000):

@@ -308,7 +308,7 @@ def test_closing_a_shadow_closes_the_socket(lib: ModuleType, make: Any) -> None:
     socket.close()
 
 
-def test_a_shadow_of_nothing(context: Any) -> None:
+def test_a_shadow_of_nothing() -> None:
     with zmq.Context() as own, own.socket(zmq.PUSH) as socket:
         number = socket.underlying
     assert errno_of(zmq, zmq.Socket.shadow, number) == zmq.ENOTSOCK

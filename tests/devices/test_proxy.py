@@ -38,7 +38,7 @@ def test_requests_and_replies(sock: Any, background: Any) -> None:
         assert seen.recv_multipart()[-1] == b"reply"
 
 
-def test_it_ends_with_the_context(sock: Any, background: Any) -> None:
+def test_it_ends_with_the_context(background: Any) -> None:
     args = (background.socket("PULL", bind="inproc://a"), background.socket("PUSH"))
     background.run(zmq.device, zmq.STREAMER, *args)
     background.end()

@@ -42,7 +42,7 @@ def test_hello(old_link: Any, dialect: str, kind: str) -> None:
 
 @needs_draft
 @dialects
-def test_farewell(old_link: Any, sock: Any, raw: Any, dialect: str) -> None:
+def test_farewell(sock: Any, raw: Any, dialect: str) -> None:
     router = sock("ROUTER", bind=TCP, disconnect_msg=b"gone", router_notify=3)
     peer = OldPeer(raw(last_endpoint(router)), dialect, "DEALER", b"id").shake("ROUTER")
     assert router.recv_multipart() == [b"id", b""]
@@ -80,7 +80,7 @@ def test_the_handshake_has_its_time(sock: Any, raw: Any, dialect: str) -> None:
 
 @both_ends
 @dialects
-def test_max_msg_size(old_link: Any, dialect: str, monitor: Any) -> None:
+def test_max_msg_size(old_link: Any, dialect: str) -> None:
     pull, peer = old_link("PULL", dialect, maxmsgsize=300)
     peer.send(b"x" * 300)
     assert len(pull.recv()) == 300

@@ -270,7 +270,7 @@ def test_send_many_and_recv_many(pair: Any) -> None:
     assert got == [b"a", b"b", b"c"]
 
 
-def test_defaults(sock: Any, ctx: Any) -> None:
+def test_defaults(ctx: Any) -> None:
     with ctx.socket(zmq.DISH) as dish, ctx.socket(zmq.RADIO) as radio:
         assert dish.getsockopt(zmq.LINGER) == 0
         assert radio.getsockopt(zmq.LINGER) == -1

@@ -193,7 +193,7 @@ def test_several_groups_and_a_send_group(sock: Sockets) -> None:
     assert other.poll(30) == 0
 
 
-def test_close_sends_what_lingers_at_its_rate(sock: Sockets, endpoint: str, ctx: object) -> None:
+def test_close_sends_what_lingers_at_its_rate(sock: Sockets, endpoint: str) -> None:
     sub = sock("SUB", connect=endpoint, rate=2000)
     sub.subscribe(b"")
     pub = sock("PUB", bind=endpoint, rate=2000, sndhwm=0)

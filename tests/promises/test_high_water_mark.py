@@ -146,7 +146,7 @@ def test_a_rejected_multipart_leaves_nothing_behind(sock: Any, endpoints: Any) -
 
 @pytest.mark.parametrize("transport", WIRES)
 def test_a_slow_subscriber_loses_messages_and_slows_nobody(
-    sock: Any, endpoints: Any, spawn: Any, transport: str
+    sock: Any, endpoints: Any, transport: str
 ) -> None:
     pub = sock("XPUB", bind=endpoints.any(transport), sndhwm=10, sndbuf=8192)
     slow = sock("SUB", connect=last_endpoint(pub), rcvhwm=1, rcvbuf=8192)

@@ -30,9 +30,7 @@ pytestmark = pytest.mark.no_sanitizer
     ],
 )
 @pytest.mark.parametrize("connected", [False, True], ids=["alone", "connected"])
-def test_ctrl_c_ends_a_blocking_wait(
-    sock: Any, spawn: Any, endpoints: Any, call: str, connected: bool
-) -> None:
+def test_ctrl_c_ends_a_blocking_wait(sock: Any, spawn: Any, call: str, connected: bool) -> None:
     peer = spawn()
     endpoint = peer.socket("PULL", bind="tcp://127.0.0.1:*")
     if connected:

@@ -172,7 +172,7 @@ def test_term_ends_the_blocking_calls_of_other_threads(endpoints: Any, call: str
     assert context.closed
 
 
-def test_term_waits_for_the_last_socket(endpoints: Any) -> None:
+def test_term_waits_for_the_last_socket() -> None:
     context = zmq.Context()
     open_one = context.socket(zmq.PULL)
     term = threading.Thread(target=context.term, daemon=True)

@@ -69,7 +69,7 @@ def test_a_sender_that_waits_goes_on_when_the_mark_rises(sock: Any, endpoints: A
     assert fill(push) == 0
 
 
-def test_linger_is_that_of_the_moment_of_close(sock: Any, endpoints: Any, ctx: Any) -> None:
+def test_linger_is_that_of_the_moment_of_close(sock: Any, endpoints: Any) -> None:
     push = sock("PUSH", linger=-1, connect=endpoints.fixed("tcp"))
     push.send(b"nobody will come for this")
     push.linger = 0

@@ -260,7 +260,7 @@ def test_closing_a_socket_ends_the_calls_of_other_threads(
     assert set(errors) <= {zmq.ENOTSOCK, zmq.ETERM, zmq.ENOTSUP}
 
 
-def test_sockets_made_and_closed_in_many_threads(ctx: Any, endpoints: Any) -> None:
+def test_sockets_made_and_closed_in_many_threads(ctx: Any) -> None:
     def work(number: int) -> None:
         for _ in range(20):
             pull, push = ctx.socket(zmq.PULL), ctx.socket(zmq.PUSH)

@@ -326,7 +326,7 @@ def test_what_was_sent_before_close_and_term_arrives(size: int) -> None:
         pull.close(linger=0)
 
 
-def test_linger_has_an_end_when_the_peer_does_not_read(sock: Any) -> None:
+def test_linger_has_an_end_when_the_peer_does_not_read() -> None:
     """The data plane has written to the relay; what the relay has nobody takes."""
     with socket.create_server(("127.0.0.1", 0)) as listener, new_context() as context:
         endpoint = f"tls://127.0.0.1:{listener.getsockname()[1]}"

@@ -117,7 +117,7 @@ def test_a_handler_that_goes_before_it_answers(pair: Any, handler: Any) -> None:
         assert number == errno.EPIPE
 
 
-def test_handlers_come_and_go(pair: Any, handler: Any, sock: Any) -> None:
+def test_handlers_come_and_go(pair: Any, handler: Any) -> None:
     """Who is bound when the question comes is asked; connections stay when he goes."""
     made = pair(zap_enforce_domain=1)
     first = handler()
@@ -246,7 +246,7 @@ def test_a_flood_that_the_handler_cannot_follow(
 
 
 @differs_from_libzmq
-def test_monitor_events_tell_who_it_is(pair: Any, handler: Any, sock: Any) -> None:
+def test_monitor_events_tell_who_it_is(pair: Any, handler: Any) -> None:
     """For who wants to know: pyzmq's parser takes two frames only."""
     zap = handler()
     made = pair()
