@@ -11,7 +11,8 @@ import pytest
 from tests.helpers import last_endpoint, readable, zmq
 from tests.raw_zmtp import command, frame
 
-SLACK = 0.12  # seconds a busy machine may be late
+LATE = 2.0  # seconds a busy machine may take longer
+ROUNDED = 0.01  # seconds a clock of milliseconds may be early
 
 
 @pytest.fixture(params=["accepted", "connected"])
@@ -44,25 +45,30 @@ def pings_until_closed(wire: Any, began: float) -> tuple[list[float], float]:
         return pings, time.monotonic() - began
 
 
-def about(seconds: float) -> Any:
-    return pytest.approx(seconds + SLACK / 2, abs=SLACK / 2 + 0.01)
+def after(seconds: float, measured: float) -> bool:
+    """Whether so much time went by, measured from a moment that was not too late to begin."""
+    return seconds - ROUNDED <= measured < seconds + LATE
 
 
 def test_a_mute_peer_is_dropped_after_one_more_interval(link: Any) -> None:
     """TIMEOUT is IVL unless it is set."""
+    began = time.monotonic()
     _, wire = link(heartbeat_ivl=200)
-    pings, closed = pings_until_closed(wire, time.monotonic())
+    pings, closed = pings_until_closed(wire, began)
 
-    assert pings[0] == about(0.2)
-    assert closed == about(0.4)
+    assert after(0.2, pings[0])
+    assert after(0.4, closed)
+    assert len(pings) <= 2  # the second may come just before the end
 
 
 def test_the_timeout_counts_from_the_first_ping_unanswered(link: Any) -> None:
+    began = time.monotonic()
     _, wire = link(heartbeat_ivl=200, heartbeat_timeout=500)
-    pings, closed = pings_until_closed(wire, time.monotonic())
+    pings, closed = pings_until_closed(wire, began)
 
-    assert pings[:3] == [about(0.2), about(0.4), about(0.6)]
-    assert closed == about(0.7)
+    assert len(pings) == 3
+    assert all(after(due, came) for due, came in zip((0.2, 0.4, 0.6), pings, strict=True))
+    assert after(0.7, closed)
 
 
 def test_without_timeout_a_mute_peer_is_kept(link: Any) -> None:
@@ -128,12 +134,12 @@ def test_pings_are_sent_on_a_3_0_link_as_well(link: Any) -> None:
 
 def test_the_peers_ttl_ends_a_mute_connection(link: Any) -> None:
     _, wire = link()
+    began = time.monotonic()
     wire.ping(b"", ttl=3)
     assert wire.read_command() == (b"PONG", b"")
-    began = time.monotonic()
     wire.expect_closed(5)
 
-    assert time.monotonic() - began == about(0.3)
+    assert after(0.3, time.monotonic() - began)
 
 
 def test_traffic_puts_the_peers_ttl_off(link: Any) -> None:
