@@ -17,10 +17,10 @@ import pytest
 
 from peromq import z85
 from peromq.zmtp import CurveClient, Handshake
-from tests import kerberos
+from tests import certificates, kerberos
 from tests.helpers import Sockets, last_endpoint, new_context, wait_until, zmq
 from tests.promises.test_lifecycle import resident_kib
-from tests.raw_zmtp import COMMAND, MORE, RawPeer, frame, greeting, ready
+from tests.raw_zmtp import COMMAND, MORE, RawListener, RawPeer, frame, greeting, ready
 from tests.zap.peers import MECHANISMS
 
 COUNT = 80
@@ -35,11 +35,12 @@ class Target:
     """A bound socket for strangers to try, and its handler."""
 
     def __init__(self, sock: Sockets, kind: str, **options: Any) -> None:
-        self.server = sock(kind, bind="tcp://127.0.0.1:*", **options)
+        self.server = sock(kind, **({"bind": "tcp://127.0.0.1:*"} | options))
         self.endpoint = last_endpoint(self.server)
         self.sock = sock
         self.zap: Any = None
         self.attacks = 0
+        self._lure: RawListener | None = None
 
     def refusing(self, status: bytes) -> Target:
         self.zap = self.sock("REP", bind="inproc://zeromq.zap.01")
@@ -54,10 +55,24 @@ class Target:
         self.attacks += 1
         return RawPeer.connect(self.endpoint)
 
+    def lured(self) -> RawPeer:
+        """It connects, to a stranger, and not again after such a failure."""
+        self.attacks += 1
+        self._lure = self._lure or RawListener()
+        self.server.connect(self._lure.endpoint)
+        peer = self._lure.accept()
+        self._lure.accepted.clear()
+        return peer
+
     def is_over(self) -> bool:
-        """Everybody who came is gone."""
-        events = self.server.statistics().events
-        return events.get("DISCONNECTED") == events.get("ACCEPTED") == self.attacks
+        """Everybody who came, or was called at, is gone."""
+        count = self.server.statistics().events.get
+        met = count("ACCEPTED", 0) + count("CONNECTED", 0)
+        return met == count("DISCONNECTED") == self.attacks
+
+    def close(self) -> None:
+        if self._lure is not None:
+            self._lure.close()
 
 
 def plain_hello(password: bytes = b"wrong") -> bytes:
@@ -96,6 +111,28 @@ def octets(data: bytes) -> Callable[[Target], None]:
         peer.close()
 
     return attack
+
+
+def a_greeting_that_will_not_do(target: Target) -> None:
+    peer = target.lured()
+    peer.send(greeting(mechanism=b"PLAIN"))
+    peer.expect_closed()
+    peer.close()
+
+
+def an_error_for_the_client(target: Target) -> None:
+    peer = target.lured()
+    peer.send(greeting() + frame(b"\x05ERROR\x03400", COMMAND))
+    peer.expect_closed()
+    peer.close()
+
+
+def refused_by_address(target: Target) -> None:
+    peer = target.stranger()
+    peer.send(greeting())
+    target.answer()
+    peer.read(64 + 2)  # the ERROR's head
+    peer.close()
 
 
 def gone_early(target: Target) -> None:
@@ -155,6 +192,12 @@ def welcomed(target: Target) -> tuple[RawPeer, Handshake]:
 
 
 NULL: dict[str, Any] = {}
+WS = "ws://127.0.0.1:*"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: me\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Protocol: ZWS2.0\r\n\r\n"
+)
 PLAIN = {"plain_server": 1}
 NO_ZAP = octets(plain_hello())
 REFUSED: dict[str, tuple[str, dict[str, Any], bytes, Callable[[Target], None]]] = {
@@ -173,6 +216,13 @@ REFUSED: dict[str, tuple[str, dict[str, Any], bytes, Callable[[Target], None]]] 
     "no zap": ("PULL", PLAIN, b"nonsense", put_off_by_zap),
     "half a message": ("PULL", NULL, b"", a_half_message),
     "messages to a PUB": ("PUB", NULL, b"", messages_to_a_pub),
+    "NULL, zap 400": ("PULL", {"zap_domain": b"any"}, b"400", refused_by_address),
+    "too slow": ("PULL", {"handshake_ivl": 1}, b"", octets(greeting()[:30])),
+    "no websocket": ("PULL", {"bind": WS}, b"", octets(b"GET / HTTP/1.1\r\n\r\n")),
+    "no zmtp in a websocket": ("PULL", {"bind": WS}, b"", octets(UPGRADE + bytes(20))),
+    "no tls": ("PULL", {"bind": "tls://127.0.0.1:*"}, b"", octets(greeting())),
+    "a server of another mechanism": ("PUSH", NULL, b"", a_greeting_that_will_not_do),
+    "a server that refuses": ("PUSH", NULL, b"", an_error_for_the_client),
 }
 if "CURVE" in MECHANISMS:
     CURVE, CURVE_CLIENT = MECHANISMS["CURVE"]()
@@ -188,13 +238,17 @@ CASES = [pytest.param(what, marks=kerberos.MARKS if "GSSAPI" in what else ()) fo
 def grown(sock: Sockets, what: str, count: int) -> int:
     """KiB after `count` times more than after as many as warm it up."""
     kind, options, status, attack = REFUSED[what]
+    if "tls" in what:
+        options = certificates.server() | options
     target = Target(sock, kind, **options)
     if status:
         target.refusing(status)
     many_times(target, attack, max(50, count // 10))
     before = resident_kib()
     many_times(target, attack, count)
-    return resident_kib() - before
+    after = resident_kib()
+    target.close()
+    return after - before
 
 
 def many_times(target: Target, attack: Callable[[Target], None], count: int) -> None:
