@@ -40,6 +40,24 @@ def test_keys_are_kept_unless_asked(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert load_certificate(tmp_path / "alice.key_secret") != first
 
 
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077, 0o277, 0o777])
+def test_the_mode_is_no_matter_of_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        main(["keygen", "a", "-d", str(tmp_path)])  # the public file may be unreadable
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.key_secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "a.key").stat().st_mode) == 0o666 & ~umask
+
+
+def test_metadata_named_as_keys_are_no_keys(tmp_path: Path) -> None:
+    assert main(["keygen", "a", "-d", str(tmp_path), "-m", "public-key=mine"]) == 0
+    public, secret = load_certificate(tmp_path / "a.key_secret")
+    assert secret is not None
+    assert zmq.curve_public(secret) == public
+
+
 def test_what_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert main(["keygen", "a", "-d", str(tmp_path / "file")]) == 1

@@ -79,10 +79,13 @@ def _text(value: str | bytes) -> str:
 
 def _create(path: str, text: str, made: list[str]) -> None:
     """Write a new file (FileExistsError); `made` has its path from when it exists."""
-    mode = _SECRET_MODE if path.endswith("_secret") else _PUBLIC_MODE
+    secret = path.endswith("_secret")
+    mode = _SECRET_MODE if secret else _PUBLIC_MODE
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     made.append(path)
     with open(descriptor, "w", encoding="utf-8") as file:
+        if secret:
+            os.fchmod(descriptor, mode)  # whatever the umask takes from the owner
         file.write(text)
         file.flush()
         os.fsync(descriptor)
@@ -118,7 +121,7 @@ def load_certificate(filename: str | os.PathLike[str]) -> tuple[bytes, bytes | N
     for line in path.read_bytes().splitlines():
         name, equals, value = line.partition(b"=")
         if equals and name.strip() in (b"public-key", b"secret-key"):
-            keys.setdefault(name.strip(), value.strip(b" \t'\""))
+            keys[name.strip()] = value.strip(b" \t'\"")  # metadata of that name stand before
     if b"public-key" not in keys:
         raise ValueError(f"No public key found in {filename}")
     return keys[b"public-key"], keys.get(b"secret-key")

@@ -54,11 +54,11 @@ def keygen(options: argparse.Namespace) -> int:
             dict(options.metadata),
             overwrite=options.overwrite,
         )
+        public, _ = load_certificate(public_file)
     except FileExistsError as error:
         return _complain(f"{error.filename} exists; it is kept (--overwrite replaces it)")
     except (OSError, ValueError, zmq.ZMQError) as error:
         return _complain(str(error))
-    public, _ = load_certificate(public_file)
     print(f"{public_file}\n{secret_file}\npublic key: {public.decode()}")
     return 0
 
