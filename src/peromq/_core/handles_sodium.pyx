@@ -71,6 +71,15 @@ def unseal(bytes box not None, bytes nonce not None, bytes key not None):
     return plain
 
 
+def wipe(*secrets):
+    """Make zeros of octets that nobody else has. See handles_sodium.pyi."""
+    cdef bytes secret
+    load_sodium()
+    for secret in secrets:
+        if secret is not None and len(secret) >= KEY:
+            sodium_table().memzero(PyBytes_AS_STRING(secret), len(secret))
+
+
 cdef const uint8_t* sized(bytes octets, Py_ssize_t n) except NULL:
     if octets is None or len(octets) != n:
         raise ValueError(f"{n} octets are needed")

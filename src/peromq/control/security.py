@@ -62,8 +62,10 @@ def mechanism_maker(options: SecurityOptions) -> Callable[[], Mechanism]:
 
 
 def make_codec(traffic: CurveTraffic) -> CurveCodec:
-    """What encrypts a connection's traffic in the data plane."""
-    return CurveCodec(**traffic._asdict())
+    """What encrypts traffic in the data plane, which alone has the key from now on."""
+    codec = CurveCodec(**traffic._asdict())
+    handles_sodium.wipe(traffic.key)
+    return codec
 
 
 def _gate(options: SecurityOptions, *, ask: bool) -> ZapGate:
@@ -91,13 +93,12 @@ def _curve_client(options: SecurityOptions) -> Callable[[], Mechanism]:
         raise _invalid("CURVE_PUBLICKEY is not the one that belongs to CURVE_SECRETKEY")
 
     def make() -> CurveClient:
-        random = os.urandom(48)
         return CurveClient(
             server_key=options.curve_serverkey,
             public_key=options.curve_publickey,
             secret_key=options.curve_secretkey,
-            transient_secret=random[:32],
-            vouch_nonce=random[32:],
+            transient_secret=os.urandom(32),  # each is wiped when it has served
+            vouch_nonce=os.urandom(16),
             sodium=handles_sodium,
         )
 
@@ -112,15 +113,15 @@ def _curve_server(options: SecurityOptions) -> Callable[[], Mechanism]:
     ask = bool(options.zap_domain) or not options.zap_enforce_domain
 
     def make() -> CurveServer:
-        random = os.urandom(96)
+        nonces = os.urandom(32)
         return CurveServer(
             _gate(options, ask=ask),
             public_key=public_key,
             secret_key=options.curve_secretkey,
-            transient_secret=random[:32],
-            cookie_key=random[32:64],
-            welcome_nonce=random[64:80],
-            cookie_nonce=random[80:],
+            transient_secret=os.urandom(32),
+            cookie_key=os.urandom(32),
+            welcome_nonce=nonces[:16],
+            cookie_nonce=nonces[16:],
             sodium=handles_sodium,
         )
 

@@ -149,6 +149,7 @@ class Session:
     def close(self) -> None:
         """Give up without telling the owner. Idempotent."""
         self._release()
+        self.handshake.forget()
         self.connection.close()
 
     def fail(self) -> None:
@@ -261,6 +262,7 @@ class Session:
 
     def _fail(self, failure: Failure) -> None:
         self._release()
+        self.handshake.forget()
         self._owner.handshake_failed(self, None if self._refused else failure)
 
     def _release(self) -> None:

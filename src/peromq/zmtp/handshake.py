@@ -278,6 +278,10 @@ class Handshake:
         if self._state is State.FAILED:
             raise ProtocolError("the handshake has already failed")
 
+    def forget(self) -> None:
+        """It goes no further. Idempotent."""
+        self.mechanism.forget()
+
     def _fail(self) -> None:
         self._state = State.FAILED
         self._incoming.clear()

@@ -50,6 +50,9 @@ class Mechanism(Protocol):
         Raises ProtocolError for what no step could go on with.
         """
 
+    def forget(self) -> None:
+        """It goes no further: wipe the secrets that were made for it."""
+
     def start(self, metadata: bytes) -> None:
         """Greetings are exchanged and agree; `metadata` is what to tell the peer of us."""
 

@@ -74,6 +74,10 @@ class CurveClient(Client):
             self._recv_nonce,
         )
 
+    def forget(self) -> None:
+        self._sodium.wipe(self._transient_secret, self._key)
+        self._transient_secret = self._secret_key = self._key = b""
+
     def work_ahead(self) -> None:
         if self._state is State.BEGIN and not self._key:
             self._transient_key = self._sodium.public_key(self._transient_secret)
@@ -106,6 +110,7 @@ class CurveClient(Client):
         nonce = box.WELCOME_NONCE + body[8:24]
         plain = box.unseal(sodium, body[24:], nonce, self._key, "a WELCOME")
         server_transient, cookie = plain[: box.KEY_SIZE], plain[box.KEY_SIZE :]
+        sodium.wipe(self._key)
         self._key, vouch_key = box.shared_keys(
             sodium, server_transient, self._transient_secret, self._secret_key
         )
@@ -115,6 +120,7 @@ class CurveClient(Client):
         nonce = box.short_nonce(box.INITIATE_NONCE, _INITIATE_COUNTER)
         plain = self._public_key + vouch + self._metadata
         self._outgoing.append(INITIATE + cookie + nonce[-8:] + sodium.seal(plain, nonce, self._key))
+        sodium.wipe(vouch_key, self._transient_secret)
         self._transient_secret = self._secret_key = b""
         self._state = State.READY
 
@@ -172,12 +178,17 @@ class CurveServer(Server):
             self._recv_nonce,
         )
 
+    def forget(self) -> None:
+        self._sodium.wipe(self._transient_secret, self._cookie_key, self._key)
+        self._transient_secret = self._secret_key = self._cookie_key = self._key = b""
+
     def work_ahead(self) -> None:
         sodium = self._sodium
         if self._state is State.HELLO and not self._transient_key:
             self._transient_key = sodium.public_key(self._transient_secret)
         elif self._state is State.INITIATE and not self._key:
             self._key = box.shared_keys(sodium, self._client_transient, self._transient_secret)[0]
+            sodium.wipe(self._transient_secret)
             self._client_transient = self._transient_secret = b""
 
     def start(self, metadata: bytes) -> None:
@@ -192,7 +203,7 @@ class CurveServer(Server):
 
     def _turn_away(self) -> None:
         super()._turn_away()
-        self._key = b""
+        self.forget()
 
     def receive_command(self, body: bytes) -> bytes | None:
         if self._state is State.HELLO and body.startswith(HELLO):
@@ -219,6 +230,7 @@ class CurveServer(Server):
         plain = self._transient_key + cookie
         nonce = box.WELCOME_NONCE + self._welcome_nonce
         self._outgoing.append(WELCOME + self._welcome_nonce + sodium.seal(plain, nonce, key))
+        sodium.wipe(key, secrets)
         self._secret_key = b""
         self._client_transient = client_transient  # until `work_ahead`
         self._state = State.INITIATE
@@ -234,17 +246,14 @@ class CurveServer(Server):
         nonce = box.short_nonce(box.INITIATE_NONCE, body[105:113])
         plain = box.unseal(sodium, body[113:], nonce, self._key, "an INITIATE")
         client_key, vouch, metadata = plain[:32], plain[32:128], plain[128:]
-        vouched = box.unseal(
-            sodium,
-            vouch[box.LONG_NONCE_SIZE :],
-            box.VOUCH_NONCE + vouch[: box.LONG_NONCE_SIZE],
-            box.shared_keys(sodium, client_key, transient_secret)[0],
-            "a vouch",
-        )
+        vouch_key = box.shared_keys(sodium, client_key, transient_secret)[0]
+        nonce = box.VOUCH_NONCE + vouch[: box.LONG_NONCE_SIZE]
+        vouched = box.unseal(sodium, vouch[box.LONG_NONCE_SIZE :], nonce, vouch_key, "a vouch")
         if not same(vouched, client_transient + self._public_key):
             raise ProtocolError(
                 "peer sent a vouch for other keys", ProtocolErrorCode.ZMTP_KEY_EXCHANGE
             )
+        sodium.wipe(secrets, transient_secret, vouch_key, self._cookie_key)
         self._cookie_key = b""
         self._recv_nonce = int.from_bytes(body[105:113], "big")
         self._present([client_key])

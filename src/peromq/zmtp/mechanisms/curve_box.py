@@ -72,6 +72,9 @@ class Sodium(Protocol):
     def unseal(self, box: bytes, nonce: bytes, key: bytes, /) -> bytes:
         """What is in the box."""
 
+    def wipe(self, *secrets: bytes) -> None:
+        """Nobody needs these octets any more, and nobody else has them."""
+
 
 class PyNaCl:
     """libsodium by PyNaCl's own functions. ImportError without it, at the first call."""
@@ -92,6 +95,9 @@ class PyNaCl:
         with _value_errors():
             plain: bytes = _bindings().crypto_box_open_afternm(box, nonce, key)
         return plain
+
+    def wipe(self, *secrets: bytes) -> None:
+        """Python cannot."""
 
 
 PYNACL: Sodium = PyNaCl()

@@ -44,6 +44,9 @@ class Side:
     def work_ahead(self) -> None:
         pass
 
+    def forget(self) -> None:
+        pass
+
     def start(self, metadata: bytes) -> None:
         self._metadata = metadata
 
