@@ -13,6 +13,7 @@ import pytest
 
 from tests.contracts.conftest import EVERY_TRANSPORT, equip, new_context
 from tests.helpers import (
+    AGAINST_LIBZMQ,
     TIMEOUT,
     Deadline,
     check_numbered,
@@ -350,6 +351,8 @@ def bound(sock: Any, endpoint: str) -> bool:
 
 @every_transport
 def test_two_cannot_bind_the_same(sock: Any, endpoints: Any, transport: str) -> None:
+    if AGAINST_LIBZMQ and transport == "ipc":
+        pytest.skip("libzmq takes a live path over")
     first = sock("PULL", bind=endpoints.any(transport))
     second = sock("PULL")
     with raises_errno(zmq.EADDRINUSE):
@@ -441,8 +444,8 @@ def test_term_ends_blocked_calls(endpoints: Any, transport: str, call: str) -> N
     with new_context() as context:
         pull, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
         pull.bind(endpoints.any(transport))
-        push.connect(endpoints.fixed(transport))  # nobody there
         push.setsockopt(zmq.SNDHWM, 1)
+        push.connect(endpoints.fixed(transport))  # nobody there
         pull.setsockopt(zmq.LINGER, 0)
         push.setsockopt(zmq.LINGER, 0)
         fill(push)

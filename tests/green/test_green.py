@@ -252,6 +252,7 @@ def test_groups(pair: Pair) -> None:
     assert (frame.group, frame.bytes) == ("g", b"hello")
 
 
+@differs_from_libzmq
 def test_waiting_for_subscriptions(context: Any) -> None:
     """Others go on meanwhile, and several may wait for different things."""
     with context.socket(green.PUB) as pub, context.socket(green.SUB) as sub:

@@ -15,7 +15,7 @@ from bench.scale.__main__ import MEMORY_BAR, STORM_BAR, measure, parse
 from bench.scale.subscriptions import MATCH_BAR, measure_index, measure_sockets
 from bench.scale.subscriptions import MEMORY_BAR as INDEX_BAR
 from bench.scale.subscriptions import parse as parse_subscriptions
-from tests.helpers import last_endpoint, zmq
+from tests.helpers import differs_from_libzmq, last_endpoint, zmq
 
 CONNECTIONS = 10_000
 NEEDED = CONNECTIONS + 500
@@ -59,6 +59,7 @@ def test_a_match_among_a_million_topics() -> None:
     assert match <= 2 * MATCH_BAR
 
 
+@differs_from_libzmq
 @pytest.mark.parametrize("hwm", [1000, 1])
 def test_ten_thousand_subscriptions_outlive_their_publisher(
     sock: Any, endpoints: Any, hwm: int
@@ -82,6 +83,7 @@ def test_ten_thousand_subscriptions_outlive_their_publisher(
         xpub.close()
 
 
+@differs_from_libzmq
 def test_subscriptions_made_while_nobody_is_there_are_said(sock: Any, endpoints: Any) -> None:
     """As many as one likes, on a queue of one message."""
     endpoint = endpoints.fixed("tcp")
