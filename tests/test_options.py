@@ -352,6 +352,18 @@ def test_xpub_subscribes_only_in_manual_mode() -> None:
     options.set(zmq.SUBSCRIBE, b"a")
 
 
+def test_draft_options_that_every_type_takes() -> None:
+    """As in a libzmq with drafts, which the wheel is not: kept by all, of use to some."""
+    for kind in TYPES:
+        options = Options(kind)
+        for number in (zmq.HELLO_MSG, zmq.DISCONNECT_MSG, zmq.HICCUP_MSG):
+            options.set(number, b"text")
+        assert options.get(zmq.ROUTER_NOTIFY) == 0
+    with pytest.raises(zmq.ZMQError):
+        Options(zmq.PUSH).set(zmq.ROUTER_NOTIFY, 1)
+    Options(zmq.XSUB).set(zmq.XSUB_VERBOSE_UNSUBSCRIBE, -1)
+
+
 def test_some_options_collect_values() -> None:
     options = Options(zmq.DEALER)
     options.set(zmq.METADATA, b"X-name:\xffvalue")

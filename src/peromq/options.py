@@ -24,6 +24,9 @@ from .option_table import (
 _OURS = 10001
 """From here on the numbers are not libzmq's; what has them can be read on every socket type."""
 
+_READ_EVERYWHERE = frozenset({SocketOption.ROUTER_NOTIFY})
+"""Options of one type that libzmq's every type gives."""
+
 _DEFAULTS: dict[str, Value] = {
     spec.attribute: spec.default
     for spec in SOCKET_OPTIONS.values()
@@ -297,7 +300,8 @@ class Options:
             raise _invalid(spec, "is write-only")
         if spec.needs is not None and spec.needs not in self._capabilities:
             raise _invalid(spec, f"needs {spec.needs}, which is not available")
-        if self._socket_type not in spec.types and (writable or spec.number < _OURS):
+        elsewhere = not writable and (spec.number >= _OURS or spec.number in _READ_EVERYWHERE)
+        if self._socket_type not in spec.types and not elsewhere:
             raise _invalid(spec, f"is not for {self._socket_type.name} sockets")
         if (
             spec.number in (SocketOption.SUBSCRIBE, SocketOption.UNSUBSCRIBE)

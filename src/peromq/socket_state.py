@@ -32,7 +32,7 @@ CORE_INTS = frozenset(
         _O.HEARTBEAT_TIMEOUT, _O.XPUB_VERBOSE, _O.XPUB_VERBOSER, _O.XPUB_NODROP, _O.XPUB_MANUAL,
         _O.XPUB_MANUAL_LAST_VALUE, _O.INVERT_MATCHING, _O.REQ_CORRELATE, _O.REQ_RELAXED,
         _O.PROBE_ROUTER, _O.ONLY_FIRST_SUBSCRIBE, _O.ROUTER_NOTIFY, _O.STREAM_NOTIFY,
-        _O.XSUB_VERBOSE_UNSUBSCRIBE, _O.IMMEDIATE, _O.SPIN_US, _O.CONFLATE_TOPICS,
+        _O.XSUB_VERBOSE_UNSUBSCRIBE, _O.IMMEDIATE, _O.SPIN_US, _O.CONFLATE_TOPICS, _O.ROUTER_RAW,
     }
 )  # fmt: skip
 """Options the data plane itself needs."""
@@ -170,6 +170,8 @@ class SocketState:
 
     def get(self, option: int) -> int | bytes:
         core = self.open_core()
+        if option == _O.ROUTING_ID and self.type is SocketType.STREAM:
+            return core.newest_name() or self.options.routing_id  # who `connect` has just made
         if option not in LIVE_OPTIONS:
             return self.options.get(option)
         self.options.require_readable(option)

@@ -124,7 +124,9 @@ def test_no_identity_from_the_other_types(
     assert ready == b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind.encode()
 
 
-@pytest.mark.parametrize(("kind", "peer"), [("DEALER", b"ROUTER"), ("REQ", b"REP")])
+@pytest.mark.parametrize(
+    ("kind", "peer"), [("DEALER", b"ROUTER"), ("REQ", b"REP"), ("REP", b"DEALER")]
+)
 def test_a_probe_is_an_empty_message_after_the_handshake(
     sock: Any, raw_listener: Any, kind: str, peer: bytes
 ) -> None:
@@ -150,10 +152,12 @@ def test_a_probe_shows_the_router_who_is_there(sock: Any, endpoints: Any, transp
 @each_transport
 def test_hello_is_the_first_message(sock: Any, endpoints: Any, transport: str) -> None:
     router = sock("ROUTER", bind=endpoints.any(transport))
-    dealer = sock("DEALER", routing_id=b"d", hello_msg=b"hello", connect=last_endpoint(router))
+    dealer = sock("DEALER", routing_id=b"d", hello_msg=b"hello", probe_router=1)
+    dealer.connect(last_endpoint(router))
     dealer.send(b"then this")
 
     assert router.recv_multipart() == [b"d", b"hello"]
+    assert router.recv_multipart() == [b"d", b""]
     assert router.recv_multipart() == [b"d", b"then this"]
 
 

@@ -204,8 +204,63 @@ def test_router_raw(sock: Any, plain: Plain) -> None:
     router = sock("ROUTER", router_raw=1)
     router.bind(ANY)
     client = plain(router)
+    peer = comes(router)
     client.sendall(b"\xff\x00 no greeting")
-    peer, data = router.recv_multipart()
-    assert data == b"\xff\x00 no greeting"
-    router.send_multipart([peer, b"answer"])
+    assert router.recv_multipart() == [peer, b"\xff\x00 no greeting"]
+    router.send_multipart([peer, b"answer", b"!"])  # MORE means nothing on the wire
     assert take(client, 6) == b"answer"
+    router.send_multipart([peer, b""])
+    assert to_the_end(client) == b""
+
+
+def test_who_connects_knows_the_id_at_once(sock: Any) -> None:
+    """By ROUTING_ID after `connect` (zmq_socket(3)); what is sent there waits for the peer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(TIMEOUT)
+        stream = sock("STREAM")
+        assert stream.routing_id == b""
+        stream.connect(endpoint)
+        peer = stream.getsockopt(zmq.ROUTING_ID)
+        assert len(peer) == 5
+        stream.send_multipart([peer, b"hello"])
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.settimeout(TIMEOUT)
+            assert take(accepted, 5) == b"hello"
+            assert comes(stream) == peer
+            accepted.sendall(b"welcome")
+            assert read(stream, peer, 7) == b"welcome"
+        stream.connect("ipc://@nobody-is-here")
+        assert len({peer, stream.routing_id}) == 2
+
+
+def test_the_id_of_one_who_is_not_there_yet(sock: Any) -> None:
+    stream = sock("STREAM", reconnect_ivl=10)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    stream.connect(f"tcp://127.0.0.1:{port}")
+    peer = stream.routing_id
+    assert stream.events & zmq.POLLOUT
+    stream.send_multipart([peer, b"first"])
+    with socket.create_server(("127.0.0.1", port)) as server:
+        server.settimeout(TIMEOUT)
+        for text in (b"first", b"again"):  # it stays the same when the connection comes again
+            accepted, _ = server.accept()
+            with accepted:
+                accepted.settimeout(TIMEOUT)
+                assert comes(stream) == peer
+                assert take(accepted, 5) == text
+            assert stream.recv_multipart() == [peer, b""]
+            stream.send_multipart([peer, b"again"])
+
+
+def test_with_immediate_there_is_no_id_before_the_peer(sock: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(TIMEOUT)
+        stream = sock("STREAM", immediate=1)
+        stream.connect(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        accepted, _ = server.accept()
+        with accepted:
+            peer = comes(stream)
+            assert stream.routing_id == peer

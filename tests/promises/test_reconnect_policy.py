@@ -135,6 +135,25 @@ def test_an_endpoint_given_up_is_unknown_to_disconnect(
         push.disconnect(endpoint)
 
 
+@pytest.mark.parametrize("interval", [-1, 0])
+def test_a_first_attempt_that_fails_and_is_the_last_leaves_the_endpoint(
+    sock: Any, monitor: Any, nobody: str, interval: int
+) -> None:
+    """As in libzmq: messages are queued for it until it is disconnected."""
+    push = sock("PUSH", reconnect_ivl=interval, sndhwm=2)
+    watch = monitor(push)
+    push.connect(nobody)
+    watch.wait(zmq.EVENT_CLOSED)
+
+    push.send(b"kept")
+    push.send(b"kept, too")
+    assert not writable(push)
+    push.disconnect(nobody)
+    with raises_errno(errno.ENOENT):
+        push.disconnect(nobody)
+    assert quiet(watch)
+
+
 def test_stop_on_refused(sock: Any, monitor: Any, nobody: str) -> None:
     push = sock("PUSH", reconnect_ivl=5, reconnect_stop=zmq.RECONNECT_STOP_CONN_REFUSED)
     watch = monitor(push)

@@ -124,6 +124,13 @@ cdef class KindHandle(CoreHandle):
         leave(self)
         return token
 
+    def newest_name(self):
+        """STREAM: the routing id that the newest peer has got; b"" before the first."""
+        enter(self)
+        number = self.s.next_rid if self.s.invented else None
+        leave(self)
+        return b"" if number is None else number.to_bytes(5)
+
     def token_of_name(self, bytes routing_id):
         """ROUTER, STREAM: the token of the peer that is sent to under that routing id; 0 if there is none."""
         cdef Pipe* p = NULL

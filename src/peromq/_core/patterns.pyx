@@ -25,7 +25,7 @@ from peromq._core.router cimport (router_done, router_expect, router_farewell, r
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.subscribe cimport sub_added, sub_hiccup, sub_peek, sub_translate, xsub_send
-from peromq._core.types cimport (OK, T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
+from peromq._core.types cimport (OK, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
                                  T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
 from peromq._core.udp cimport dgram_send, dgram_writable
 
@@ -275,12 +275,11 @@ cdef bint can_send(Sock* s) noexcept nogil:
 # ---------------------------------------------------------------- peers come and go
 
 cdef void greet(Sock* s, Pipe* p) noexcept nogil:
-    """PROBE_ROUTER, HELLO_MSG: the first messages on each new connection."""
-    if s.probe and (s.type == T_ROUTER or s.type == T_DEALER or s.type == T_REQ) and put(p, 0, NULL, 0, NULL) == 0:
+    """HELLO_MSG, PROBE_ROUTER: the first messages on each new connection."""
+    if s.hello != NULL and put(p, 0, <const uint8_t*>s.hello.data(), s.hello.size(), NULL) == 0:
         commit(s, p)
-    if s.hello != NULL and s.type in (T_ROUTER, T_DEALER, T_CLIENT, T_SERVER, T_PEER):
-        if put(p, 0, <const uint8_t*>s.hello.data(), s.hello.size(), NULL) == 0:
-            commit(s, p)
+    if s.probe and put(p, 0, NULL, 0, NULL) == 0:
+        commit(s, p)
 
 
 cdef void pattern_added(Sock* s, Pipe* p) noexcept nogil:
@@ -380,7 +379,7 @@ cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
     elif s.type == T_SUB or s.type == T_XSUB:
         untarget(s, p)
         sub_hiccup(s, p)
-    elif s.hiccup != NULL and s.type in (T_DEALER, T_CLIENT, T_PEER):
+    elif s.hiccup != NULL:
         deliver(s, p, s.hiccup)
 
 

@@ -1,4 +1,5 @@
 # ROUTER (RFC 28) and STREAM, which differs in what is on the wire (codec_raw.pyx): peers by routing id. Under the socket's lock.
+# "raw": a STREAM, or a ROUTER with ROUTER_RAW.
 from cython.operator cimport dereference
 from libc.errno cimport EHOSTUNREACH
 from libc.stdint cimport uint32_t
@@ -10,7 +11,7 @@ from peromq._core.news cimport count_drop, count_unroutable
 from peromq._core.patterns cimport deliver, fq_done, fq_peek, put_or_fail, swallow
 from peromq._core.routing cimport IN, array_add, array_remove
 from peromq._core.sock cimport pipe_abort, pipe_close, pipe_writable, sock_process
-from peromq._core.types cimport OK, T_STREAM, WOULD_BLOCK
+from peromq._core.types cimport OK, WOULD_BLOCK
 
 cdef enum:
     NOTIFY_CONNECT = 1           # bits of ROUTER_NOTIFY
@@ -84,12 +85,12 @@ cdef int router_room(Sock* s, const char* rid, size_t n) noexcept nogil:
 
 cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     cdef Pipe* p
-    if s.type == T_STREAM and (s.out_more or s.out_drop):
+    if s.raw and (s.out_more or s.out_drop):
         more = False                        # zmq_socket(3), STREAM: the flag is ignored on data frames
     if s.out_drop:
         return swallow(s, more)
     if s.out_more:
-        if s.type == T_STREAM and n == 0:
+        if s.raw and n == 0:
             return hang_up(s)
         return put_or_fail(s, s.out_pipe, data, n, more, pin)
     if not more:
@@ -113,7 +114,7 @@ cdef int router_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* p
 
 
 cdef int hang_up(Sock* s) noexcept nogil:
-    """STREAM: an id and an empty frame end that connection, once what was sent before is written."""
+    """Raw: an id and an empty frame end that connection, once what was sent before is written."""
     cdef Pipe* p = s.out_pipe
     s.out_pipe = NULL
     s.out_more = 0
@@ -155,6 +156,7 @@ cdef void invent(Sock* s, string* rid) noexcept nogil:
         id[4] = <char>k
         rid.assign(id, 5)
         if router_find(s, id, 5) == NULL:
+            s.invented = 1
             return
 
 
@@ -169,7 +171,12 @@ cdef void router_name(Sock* s, Pipe* p, const char* rid, size_t n) noexcept nogi
 
 
 cdef void router_expect(Sock* s, Pipe* p) noexcept nogil:
-    """CONNECT_ROUTING_ID: p can be sent to before it is there."""
+    """CONNECT_ROUTING_ID, and raw: p can be sent to before it is there."""
+    if s.raw:
+        if p.rid == NULL:
+            p.rid = new string()
+        if p.rid.empty():
+            invent(s, p.rid)
     if p.rid != NULL and not p.rid.empty() and router_find(s, p.rid.data(), p.rid.size()) == NULL:
         s.by_rid[0][p.rid[0]] = p
 

@@ -85,6 +85,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     elif type == T_STREAM:
         s.mandatory = 1
         s.notify = 3
+        s.raw = 1
     elif type == T_SERVER or type == T_PEER:
         s.by_number = new unordered_map[uint32_t, Pipe*]()
     elif type == T_RADIO:

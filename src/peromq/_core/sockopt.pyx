@@ -2,7 +2,7 @@
 
 from peromq._core.inproc cimport pair_marks
 from peromq._core.notify cimport post_event
-from peromq._core.types cimport BY_TOPIC, EV_WRITE, Pipe
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_CLIENT, T_DEALER, T_PEER, T_ROUTER, T_SERVER, Pipe
 
 cdef enum:
     ZMQ_ROUTING_ID = 5
@@ -15,6 +15,7 @@ cdef enum:
     ZMQ_ROUTER_MANDATORY = 33
     ZMQ_IMMEDIATE = 39
     ZMQ_XPUB_VERBOSE = 40
+    ZMQ_ROUTER_RAW = 41
     ZMQ_PROBE_ROUTER = 51
     ZMQ_REQ_CORRELATE = 52
     ZMQ_REQ_RELAXED = 53
@@ -68,12 +69,15 @@ cdef void set_bytes(Sock* s, int option, const string* value) noexcept nogil:
         set_text(&s.my_rid, value)
     elif option == ZMQ_XPUB_WELCOME_MSG:
         set_text(&s.welcome, value)
-    elif option == ZMQ_HELLO_MSG:
-        set_text(&s.hello, value)
+    elif option == ZMQ_HELLO_MSG:                               # libzmq takes these three from every type
+        if s.type in (T_ROUTER, T_DEALER, T_CLIENT, T_SERVER, T_PEER):
+            set_text(&s.hello, value)
     elif option == ZMQ_DISCONNECT_MSG:
-        set_text(&s.farewell, value)
+        if s.type in (T_ROUTER, T_SERVER, T_PEER):
+            set_text(&s.farewell, value)
     elif option == ZMQ_HICCUP_MSG:
-        set_text(&s.hiccup, value)
+        if s.type in (T_DEALER, T_CLIENT, T_PEER):
+            set_text(&s.hiccup, value)
 
 
 cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
@@ -128,7 +132,12 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
     elif option == ZMQ_ONLY_FIRST_SUBSCRIBE:
         s.only_first = v
     elif option == ZMQ_ROUTER_NOTIFY:
-        s.notify = v
+        if not s.raw:
+            s.notify = v
+    elif option == ZMQ_ROUTER_RAW:
+        if s.type == T_ROUTER:
+            s.raw = v
+            s.notify = 3 if v else 0                            # as a STREAM
     elif option == ZMQ_STREAM_NOTIFY:
         s.notify = 3 if v else 0                                # STREAM_NOTIFY: who comes and who goes
     elif option == ZMQ_XSUB_VERBOSE_UNSUBSCRIBE:

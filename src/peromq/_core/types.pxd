@@ -345,6 +345,8 @@ cdef struct Sock:
     vector[uint8_t]* envelope  # REP: encoded frames to replay
     # ROUTER
     uint32_t next_rid
+    int invented              # it is somebody's by now
+    int raw                   # no ZMTP: STREAM, ROUTER_RAW
     int rid_sent              # the routing-id frame of the current message was handed out
     int in_notice             # the message being received is from notices
     # SERVER, PEER

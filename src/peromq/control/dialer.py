@@ -124,8 +124,9 @@ class Dialer(StreamPeer):
         stop = self.settings.options.reconnect_stop & ReconnectStop.CONN_REFUSED
         if stop and failure.errno == errno.ECONNREFUSED:
             self.end()
-        else:
-            self._retry()
+        elif not self._retry():
+            self.part()  # as libzmq: what is queued stays, and disconnect() finds the endpoint
+            self.record.links.over(self._number)
 
     def _open(self, connection: socket.socket) -> None:
         """It stands; first to be said is what leads to the peer, if anything does."""
@@ -201,23 +202,24 @@ class Dialer(StreamPeer):
             self.end()
         elif self.closing and not self.has_pending():
             self.abort()
-        else:
-            self._retry()
+        elif not self._retry():
+            self.end()
 
     def end(self) -> None:
         """Never again: the endpoint is no longer connected, and what is queued for it is lost."""
         self.forget()
         self.abort()
 
-    def _retry(self) -> None:
+    def _retry(self) -> bool:
+        """False: RECONNECT_IVL says never."""
         wait = self._backoff.next_wait()
         if wait is None:
-            self.end()
-            return
+            return False
         self.part()
         self.retries += 1
         self.emit(Event.CONNECT_RETRIED, wait, self.why())
         self._timer = self.hub.loop.later(wait / 1000, self.start, self)
+        return True
 
     def _report(self, layer: str, failure: Failure) -> None:
         """Who waits for the connection shall hear of it, too."""
