@@ -306,3 +306,16 @@ def test_a_second_context_of_the_same_thread_is_independent() -> None:
         one.term()
         with other.socket(zmq.PAIR) as c:
             assert not c.closed
+
+
+def test_an_affinity_that_names_no_thread(lib: ModuleType, context: Any) -> None:
+    context.io_threads = 2
+    with context.socket(lib.PULL) as socket:
+        socket.linger = 0
+        socket.affinity = 4
+        assert errno_of(lib, socket.bind, "tcp://127.0.0.1:*") == lib.EMTHREAD
+        assert errno_of(lib, socket.connect, "ipc://@nobody-is-here") == lib.EMTHREAD
+        socket.bind("inproc://affinity")
+        socket.affinity = 6  # the third thread there is not, but the second
+        socket.bind("tcp://127.0.0.1:*")
+        socket.connect("ipc://@nobody-is-here")

@@ -153,7 +153,10 @@ class ContextState:
                         f"No thread available (IO_THREADS is 0, {endpoint} needs one)",
                     )
                 self.control = Control(
-                    engine, functools.partial(ContextZapDoor, self), self._threads.begin
+                    engine,
+                    functools.partial(ContextZapDoor, self),
+                    self._threads.begin,
+                    io_threads=self._io_threads,
                 )
             return self.control
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.helpers import (
     TIMEOUT,
-    differs_from_libzmq,
     drain,
     fill,
     last_endpoint,
@@ -40,21 +39,6 @@ def test_the_mark_may_change_while_it_holds(sock: Any, endpoints: Any, first: st
     assert len(drain(pull)) == 10
     wait_until(lambda: writable(push, 10))
     assert 3 <= fill(push) <= 5  # credit comes back by half a queue
-
-
-@differs_from_libzmq
-def test_a_raised_mark_lets_the_blocked_go_on(sock: Any, endpoints: Any) -> None:
-    """In libzmq they wait until half of the new mark is read, for ever if less is queued."""
-    name = endpoints.fixed("inproc")
-    pull = sock("PULL", rcvhwm=1, bind=name)
-    push = sock("PUSH", sndhwm=1, connect=name)
-    assert fill(push) == 2
-    pull.setsockopt(zmq.RCVHWM, 5)
-    assert fill(push) == 4
-    push.setsockopt(zmq.SNDHWM, 0)
-    for _ in range(5000):
-        push.send(b"x", zmq.DONTWAIT)
-    assert len(drain(pull)) == 5006
 
 
 def test_a_stream_can_play_a_zmtp_peer(sock: Any) -> None:

@@ -56,11 +56,13 @@ class Control:
         engine: Engine,
         open_zap_door: Callable[[], ZapDoor] | None = None,
         begin_thread: Callable[[str], None] | None = None,
+        io_threads: int = 64,
     ) -> None:
         """open_zap_door: how to reach the context's ZAP handler; without it there is none.
 
-        begin_thread: what each thread does first, with its name.
+        begin_thread: what each thread does first, with its name. io_threads: how many serve it.
         """
+        self._io_threads = (1 << io_threads) - 1
         self._engine = engine
         self._hub = Hub(open_zap_door, begin_thread)
         self._news = NewsDesk(self._hub.loop, self._hub.peers.get)
@@ -78,7 +80,7 @@ class Control:
         transport, address = split_endpoint(endpoint)
         if isinstance(transport, UdpTransport):
             return open_datagrams(self._record(sock), sock, transport, address, bind=True)
-        settings = _settings(sock, transport)
+        settings = self._settings(sock, transport)
         record = self._record(sock)
         try:
             listening = transport.listen(address, settings.options)
@@ -107,7 +109,7 @@ class Control:
             reached = open_datagrams(record, sock, transport, address, bind=False)
             record.links.begin(self.new_token(), endpoint, up=True)
             return reached
-        settings = _settings(sock, transport)
+        settings = self._settings(sock, transport)
         target = transport.target(address, settings.options)
         record = self._record(sock)
         with record.lock:
@@ -244,6 +246,16 @@ class Control:
 
     # -- any thread
 
+    def _settings(self, sock: Core, transport: Transport) -> Settings:
+        """The socket's options as they are now. EMTHREAD if AFFINITY names none of our threads."""
+        settings = Settings(sock, web=transport.scheme in ("ws", "wss"))
+        if settings.options.affinity:
+            settings.options.affinity &= self._io_threads
+            if not settings.options.affinity:
+                reason = "AFFINITY names no I/O thread of this context"
+                raise ZMQError(Errno.EMTHREAD, f"No thread available ({reason})")
+        return settings
+
     def _record(self, sock: Core) -> SocketRecord:
         """The socket's record, made if need be; and the thread started."""
         if os.getpid() != self._pid:
@@ -355,10 +367,6 @@ class Control:
 
 def _scheme(endpoint: str) -> str:
     return endpoint.partition("://")[0]
-
-
-def _settings(sock: Core, transport: Transport) -> Settings:
-    return Settings(sock, web=transport.scheme in ("ws", "wss"))
 
 
 def _release(sock: Core) -> None:
