@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from peromq import z85
+from peromq.control.crowd import Crowd
 from peromq.zmtp import CurveClient, Handshake
 from tests import certificates, kerberos
 from tests.helpers import Sockets, last_endpoint, new_context, wait_until, zmq
@@ -247,8 +248,18 @@ def grown(sock: Sockets, what: str, count: int) -> int:
     before = resident_kib()
     many_times(target, attack, count)
     after = resident_kib()
+    wait_until(lambda: not any(map(strangers, of_kind(Crowd))))  # each left, however he ended
     target.close()
     return after - before
+
+
+def of_kind(kind: type) -> list[Any]:
+    return [found for found in gc.get_objects() if type(found) is kind]
+
+
+def strangers(crowd: Crowd) -> int:
+    """What a listener's books say of them."""
+    return len(crowd) + len(crowd._greedy) + crowd._octets
 
 
 def many_times(target: Target, attack: Callable[[Target], None], count: int) -> None:

@@ -146,16 +146,50 @@ def test_no_callback_is_logged(ask: Asked, caplog: pytest.LogCaptureFixture) -> 
 
 def test_user_ids_can_be_overridden(ctx: Any, sock: Any) -> None:
     class Named(auth.Authenticator):  # type: ignore[misc, name-defined]
-        def curve_user_id(self, client_public_key: bytes) -> str:
-            return f"client {client_public_key[31]}"
+        def curve_user_id(self, client_public_key: bytes) -> str | bytes:
+            name = f"client {client_public_key[31]}"
+            return name if client_public_key == KEY else name.encode()
 
-    asked = Asked.__new__(Asked)
-    asked.auth = Named(ctx)
-    asked.auth.start()
+    asked = of_class(Named, ctx, sock)
     asked.auth.configure_curve(location=auth.CURVE_ALLOW_ANY)
-    asked.req = sock("REQ", connect=ENDPOINT)
     assert asked(b"CURVE", KEY) == (b"200", b"OK", b"client 31")
+    assert asked(b"CURVE", OTHER_KEY) == (b"200", b"OK", b"client %d" % OTHER_KEY[31])
     asked.auth.stop()
+
+
+def test_rules_can_be_overridden(ctx: Any, sock: Any) -> None:
+    """By pyzmq's names for them, which programs know."""
+
+    class Own(auth.Authenticator):  # type: ignore[misc, name-defined]
+        def _authenticate_plain(
+            self, domain: str, username: str, password: str
+        ) -> tuple[bool, bytes]:
+            return username == password, b"not the same in " + domain.encode()
+
+        async def _authenticate_curve(self, domain: str, client_key: bytes) -> tuple[bool, bytes]:
+            return client_key == KEY, b"no friend"
+
+        def _authenticate_gssapi(self, domain: str, principal: bytes) -> tuple[bool, bytes]:
+            return principal.startswith(b"a"), b"too far down"
+
+    asked = of_class(Own, ctx, sock)
+    assert asked(b"PLAIN", b"a", b"a", domain=b"here") == (b"200", b"OK", b"a")
+    assert asked(b"PLAIN", b"a", b"b", domain=b"here") == no(b"not the same in here")
+    assert asked(b"CURVE", KEY)[:2] == (b"200", b"OK")
+    assert asked(b"CURVE", OTHER_KEY) == no(b"no friend")
+    assert asked(b"GSSAPI", b"alice@REALM") == (b"200", b"OK", b"alice@REALM")
+    assert asked(b"GSSAPI", b"bob@REALM") == no(b"too far down")
+    asked.auth.deny("127.0.0.1")
+    assert asked(b"PLAIN", b"a", b"a", address=b"127.0.0.1")[0] == b"400"
+    asked.auth.stop()
+
+
+def of_class(kind: Any, ctx: Any, sock: Any) -> Asked:
+    asked = Asked.__new__(Asked)
+    asked.auth = kind(ctx)
+    asked.auth.start()
+    asked.req = sock("REQ", connect=ENDPOINT)
+    return asked
 
 
 def test_requests_that_are_none(ask: Asked) -> None:

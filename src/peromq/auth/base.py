@@ -252,55 +252,63 @@ class Authenticator:
     ) -> Verdict:
         match mechanism, credentials:
             case b"NULL", _:
-                return self._welcome("anonymous")
+                return Verdict(200, "OK", "anonymous")
             case b"PLAIN", [username, password]:
-                return self._judge_plain(domain, self._text(username), self._text(password))
+                name = self._text(username)
+                allowed, why = self._authenticate_plain(domain, name, self._text(password))
+                return self._verdict(allowed, why, lambda: name)
             case b"CURVE", [key] if len(key) == _CURVE_KEY_LENGTH:
-                reason = await self._reason_against_key(domain or "*", key)
-                return _denied(reason) if reason else self._welcome(self.curve_user_id(key))
+                decision = self._authenticate_curve(domain, key)
+                allowed, why = await decision if isinstance(decision, Awaitable) else decision
+                return self._verdict(allowed, why, lambda: self.curve_user_id(key))
             case b"GSSAPI", [principal]:
-                return self._welcome(principal.decode("utf-8"))
+                name = principal.decode("utf-8")
+                allowed, why = self._authenticate_gssapi(domain, principal)
+                return self._verdict(allowed, why, lambda: name)
             case ((b"PLAIN" | b"CURVE" | b"GSSAPI"), _):
                 self.log.error("Invalid %s credentials", self._text(mechanism))
                 return _denied("Invalid credentials")
         return _denied("NO ACCESS")
 
-    def _welcome(self, user_id: str) -> Verdict:
-        return Verdict(200, "OK", user_id)
+    def _verdict(self, allowed: bool, why: bytes, user_id: Callable[[], str]) -> Verdict:
+        return Verdict(200, "OK", user_id()) if allowed else _denied(self._text(why))
 
-    def _judge_plain(self, domain: str, username: str, password: str) -> Verdict:
+    # The rules of each mechanism, by the names that subclasses of pyzmq's override: whether, and
+    # why not. The domain is as it was asked for, empty for sockets without one.
+
+    def _authenticate_plain(self, domain: str, username: str, password: str) -> tuple[bool, bytes]:
         if not self.passwords:
-            return _denied("No passwords defined")
+            return False, b"No passwords defined"
         users = self.passwords.get(domain or "*")
         if users is None:
-            return _denied("Invalid domain")
+            return False, b"Invalid domain"
         # how long it takes tells neither who is known nor how much, or how long, a password is
         known, given = users.get(username, "").encode(), password.encode()
         right = hmac.compare_digest(sha256(known).digest(), sha256(given).digest())
         if username not in users:
-            return _denied("Invalid username")
-        if not right:
-            return _denied("Invalid password")
-        return self._welcome(username)
+            return False, b"Invalid username"
+        return right, b"OK" if right else b"Invalid password"
 
-    async def _reason_against_key(self, domain: str, key: bytes) -> str:
-        """Why a CURVE key is not welcome; empty if it is."""
+    async def _authenticate_curve(self, domain: str, client_key: bytes) -> tuple[bool, bytes]:
         if self.allow_any:
-            return ""
-        text = z85.encode(key)
+            return True, b"OK"
+        domain, text = domain or "*", z85.encode(client_key)
         if self.credentials_providers:
             if domain not in self.credentials_providers:
-                return "Unknown domain"
+                return False, b"Unknown domain"
             known = self.credentials_providers[domain].callback(domain, text)
             if isinstance(known, Awaitable):
                 known = await known
         elif domain in self._directories:
             known = text in self._directories[domain]
         elif domain not in self.certs:
-            return "Unknown domain"
+            return False, b"Unknown domain"
         else:
             known = self.certs[domain].get(text)
-        return "" if known else "Unknown key"
+        return (True, b"OK") if known else (False, b"Unknown key")
+
+    def _authenticate_gssapi(self, domain: str, principal: bytes) -> tuple[bool, bytes]:
+        return True, b"OK"
 
     def _text(self, raw: bytes) -> str:
         return raw.decode(self.encoding, "replace")
@@ -310,10 +318,12 @@ class Authenticator:
         request_id: bytes,
         status_code: bytes,
         status_text: bytes,
-        user_id: str = "anonymous",
+        user_id: str | bytes = "anonymous",
         metadata: bytes = b"",
     ) -> None:
-        raw_id = user_id.encode(self.encoding, "replace") if status_code == b"200" else b""
+        raw_id = user_id if status_code == b"200" else b""
+        if isinstance(raw_id, str):  # else a subclass's `curve_user_id` has octets
+            raw_id = raw_id.encode(self.encoding, "replace")
         self.zap_socket.send_multipart(
             [VERSION, request_id, status_code, status_text, raw_id, metadata]
         )
