@@ -41,10 +41,8 @@ def decode(z85bytes: str | bytes | bytearray | memoryview) -> bytes:
     digits = text.translate(_DIGITS)
     if digits and max(digits) == _NO_DIGIT:  # not shown: the text may be a secret key
         raise ValueError(f"not a Z85 character at position {digits.index(_NO_DIGIT)}")
-    values = [
-        (((a * 85 + b) * 85 + c) * 85 + d) * 85 + e
-        for a, b, c, d, e in zip(*(digits[place::5] for place in range(5)), strict=True)
-    ]
+    fives = zip(*[iter(digits)] * 5, strict=True)
+    values = [(((a * 85 + b) * 85 + c) * 85 + d) * 85 + e for a, b, c, d, e in fives]
     if values and max(values) > 0xFFFFFFFF:
         start = 5 * next(i for i, value in enumerate(values) if value > 0xFFFFFFFF)
         raise ValueError(f"not Z85, as it stands for no 4 octets at position {start}")
