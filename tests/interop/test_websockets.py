@@ -17,7 +17,7 @@ from tests import certificates
 from tests.helpers import AGAINST_LIBZMQ, TIMEOUT, Monitor, last_endpoint, zmq
 
 pytest.importorskip("websockets")
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as dial
 
@@ -124,5 +124,5 @@ def test_a_client_that_does_not_trust_us(sock: Any, monitor: Told) -> None:
 
 def test_a_client_without_our_subprotocol(sock: Any) -> None:
     pull = sock("PULL", bind="ws://127.0.0.1:*")
-    with pytest.raises(Exception, match="400"):
+    with pytest.raises(InvalidStatus, match="400"):
         dial(last_endpoint(pull), subprotocols=["chat"])  # type: ignore[list-item]
