@@ -291,6 +291,18 @@ def test_an_interface_by_address(sock: Any) -> None:
     assert dish.recv() == b"x"
 
 
+def test_any_interface_is_the_one_of_the_routes(sock: Any) -> None:
+    """zmq_udp(7): "the wild-card *, meaning all available interfaces"."""
+    found = []
+    for interface in ("", "*;"):  # where no route leads to the group, it is an error of both
+        try:
+            sock("DISH").bind(f"udp://{interface}{multicast_group()}:*")
+            found.append(0)
+        except zmq.ZMQError as failure:
+            found.append(failure.errno)
+    assert found[0] == found[1]
+
+
 def test_another_group_on_the_same_port_is_not_heard(sock: Any, group: str) -> None:
     dish = sock("DISH", bind=f"{group}:*")
     dish.join("")

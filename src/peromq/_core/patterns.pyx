@@ -25,7 +25,7 @@ from peromq._core.router cimport (router_done, router_expect, router_farewell, r
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.subscribe cimport sub_added, sub_hiccup, sub_peek, sub_translate, xsub_send
-from peromq._core.types cimport (OK, T_DGRAM, T_DISH, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
+from peromq._core.types cimport (OK, T_DGRAM, T_DISH, T_GATHER, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
                                  T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
 from peromq._core.udp cimport dgram_send, dgram_writable
 
@@ -192,7 +192,8 @@ cdef int lb_send(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) 
 cdef int send_frame(Sock* s, const uint8_t* data, size_t n, bint more, Chunk* pin) noexcept nogil:
     """Send one frame. OK, WOULD_BLOCK, or an errno. `pin` holds data's memory for bodies that go by reference."""
     if more and s.single:
-        return EINVAL                       # RFC 41, 48, 49, 51, 52: no messages of several parts
+        # RFC 41, 48, 49, 51, 52: no messages of several parts
+        return ENOTSUP if s.type == T_DISH or s.type == T_GATHER else EINVAL
     if s.balances:
         return lb_send(s, data, n, more, pin)
     if s.type == T_REQ:

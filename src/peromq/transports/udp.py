@@ -1,8 +1,8 @@
 """udp:// endpoints: `udp://[INTERFACE;]ADDRESS:PORT`, for datagrams to one host or to a group.
 
 There is no connection: what comes from this file are sockets that the data plane sends from or
-receives on. INTERFACE, by name or (IPv4) address, says where a multicast group is; without one the
-system's routes do.
+receives on. INTERFACE, by name or (IPv4) address, says where a multicast group is; without one, or
+with `*`, the system's routes do.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _group_of(
             raise error(errno.EINVAL, "only a multicast address takes an interface", endpoint)
         return None
     text, _, zone = str(literal).partition("%")
-    place = interface or zone
+    place = zone if interface in ("", "*") else interface  # zmq_udp(7): `*` is any
     index = _index_of(place) if place else 0
     if index < 0:
         raise error(errno.ENODEV, f"no network interface {place!r}", endpoint)
