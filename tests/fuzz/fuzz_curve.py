@@ -48,17 +48,13 @@ def judge(stream: bytes, limit: int) -> tuple[list[Frame], int | None]:
         size = int.from_bytes(stream[1:head], "big")
         body = stream[head : head + size]
         try:
-            if size < 33 or len(body) < 33:  # is it one that nobody needs to wait for?
-                start_of_message(body, size)
+            start_of_message(body, size)  # is it one that nobody needs to wait for?
             if len(body) >= 33 and int.from_bytes(body[8:16], "big") <= last:
                 PEER.open(Frame(body), last)
             if size - 33 > limit or (size - 33) >> 62:
                 if len(body) >= 33:
-                    start_of_message(body, size)
                     return frames, UNSPECIFIED
                 break
-            if len(body) >= 8:
-                start_of_message(body, max(size, 33))
             if len(body) < size:
                 break
             frame, last = PEER.open(Frame(body), last)
