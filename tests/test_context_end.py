@@ -161,13 +161,22 @@ def test_patience_speaks_twice_as_seldom_each_time(caplog: pytest.LogCaptureFixt
         now[0] += patience.left()
         assert patience.ask()
         try:
-            patience.over("nothing")
+            patience.over("nothing:", [])
         except TimeoutError:
             break
         spoken.append(now[0])
     assert spoken == [5.0, 10.0, 20.0]
     assert now[0] == 30.0
     assert len(caplog.records) == 3
+
+
+def test_what_is_waited_for_is_told_in_few_words() -> None:
+    patience = Patience(0.0, lambda: 0.0)
+    with pytest.raises(TimeoutError, match=r"^waiting for 3 x a, b$"):
+        patience.over("waiting for", ["a", "b", "a", "a"])
+    many = [f"{number:02}" for number in range(12)] * 2
+    with pytest.raises(TimeoutError, match=r"^waiting for 2 x 00, .*2 x 09, and 4 more$"):
+        patience.over("waiting for", many)
 
 
 def test_term_with_a_timeout_names_what_lingers(tcp_endpoint: str) -> None:

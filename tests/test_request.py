@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 import peromq as zmq
 import peromq.asyncio
-from tests.helpers import TIMEOUT, new_context
+from tests.helpers import TIMEOUT, new_context, together
 
 
 @pytest.fixture
@@ -121,10 +123,70 @@ def test_misuse(pair: tuple[Any, Any]) -> None:
     assert caught.value.errno == zmq.ENOTSUP
     with pytest.raises(ValueError, match="timeout"):
         client.request(b"x", retries=1)
+    with pytest.raises(ValueError, match="at least 0, not -1"):
+        client.request(b"x", timeout=1, retries=-1)
+    for timeout in (0, -1):
+        with pytest.raises(zmq.NoReply):
+            client.request(b"x", timeout=timeout)
     client.close()
     with pytest.raises(zmq.ZMQError) as caught:
         client.request(b"x")
     assert caught.value.errno == zmq.ENOTSOCK
+
+
+def test_for_ever(pair: tuple[Any, Any]) -> None:
+    client, server = pair
+    thread = serving(server, echo, echo)
+    for timeout in (float("inf"), 1e300):
+        assert client.request(b"x", timeout=timeout) == b"x"
+    thread.join()
+
+
+def test_threads_take_turns(pair: tuple[Any, Any]) -> None:
+    """Nobody gets another's reply."""
+    client, server = pair
+    count, each = 4, 50
+    thread = serving(server, *[echo] * count * each)
+
+    def ask(name: int) -> None:
+        for number in range(each):
+            body = b"%d-%d" % (name, number)
+            assert client.request(body, timeout=TIMEOUT) == body
+
+    together(*(partial(ask, name) for name in range(count)))
+    thread.join()
+
+
+def test_who_does_not_get_a_turn_is_told(pair: tuple[Any, Any]) -> None:
+    client, server = pair
+    replies: list[bytes] = []
+    first = threading.Thread(target=lambda: replies.append(client.request(b"first")))
+    first.start()
+    request = server.recv_multipart()
+    with pytest.raises(zmq.NoReply, match=r"other requests .* took longer than 0\.02 s"):
+        client.request(b"second", timeout=0.01, retries=1)
+    server.send_multipart(request)
+    first.join()
+    assert replies == [b"first"]
+
+
+def test_a_closed_socket_lets_everybody_go(pair: tuple[Any, Any]) -> None:
+    client, server = pair
+    errors: list[int | None] = []
+
+    def ask() -> None:
+        with pytest.raises(zmq.ZMQError) as caught:
+            client.request(b"x")
+        errors.append(caught.value.errno)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    server.recv_multipart()
+    client.close()
+    for thread in threads:
+        thread.join()
+    assert errors == [zmq.ENOTSOCK] * 3
 
 
 async def lost_once(context: Any) -> None:
@@ -143,9 +205,38 @@ async def lost_once(context: Any) -> None:
 
 
 def test_asyncio() -> None:
-    import asyncio
-
     asyncio.run(lost_once(peromq.asyncio.Context()))
+
+
+def test_tasks_take_turns() -> None:
+    """Also with one that is cancelled in line, one while its request is under way."""
+
+    async def main() -> None:
+        with zmq.Context() as plain, peromq.asyncio.Context() as context:
+            server, client = plain.socket(zmq.ROUTER), context.socket(zmq.REQ)
+            server.rcvtimeo = int(TIMEOUT * 1000)
+            server.bind("tcp://127.0.0.1:*")
+            client.linger = 0
+            client.connect(server.last_endpoint)
+            tasks = [asyncio.ensure_future(client.request(b"%d" % n)) for n in range(10)]
+            lost = await asyncio.to_thread(server.recv_multipart)
+            assert lost[-1] == b"0"
+            tasks[5].cancel()
+            with pytest.raises(zmq.NoReply, match="other requests"):
+                await client.request(b"late", timeout=0.01)
+            tasks[0].cancel()
+            thread = serving(server, *[echo] * 8)
+            replies = await asyncio.gather(*tasks, return_exceptions=True)
+            thread.join()
+            for number, reply in enumerate(replies):
+                if number in (0, 5):
+                    assert isinstance(reply, asyncio.CancelledError)
+                else:
+                    assert reply == b"%d" % number
+            client.close()
+            server.close()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -155,3 +246,35 @@ def test_anyio(backend: str) -> None:
     import peromq.anyio
 
     anyio.run(lost_once, peromq.anyio.Context(), backend=backend)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_anyio_takes_turns(backend: str) -> None:
+    anyio = pytest.importorskip("anyio")
+    pytest.importorskip(backend)
+    import peromq.anyio
+
+    async def main() -> None:
+        replies = {}
+        with zmq.Context() as plain, peromq.anyio.Context() as context:
+            server, client = plain.socket(zmq.ROUTER), context.socket(zmq.REQ)
+            server.rcvtimeo = int(TIMEOUT * 1000)
+            server.bind("tcp://127.0.0.1:*")
+            client.linger = 0
+            client.connect(server.last_endpoint)
+            thread = serving(server, silence, *[echo] * 10)
+
+            async def ask(number: int) -> None:
+                replies[number] = await client.request(b"%d" % number, timeout=TIMEOUT)
+
+            with pytest.raises(zmq.NoReply):
+                await client.request(b"lost", timeout=0.05)
+            async with anyio.create_task_group() as tasks:
+                for number in range(10):
+                    tasks.start_soon(ask, number)
+            thread.join()
+            client.close()
+            server.close()
+        assert replies == {number: b"%d" % number for number in range(10)}
+
+    anyio.run(main, backend=backend)

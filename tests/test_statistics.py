@@ -1,6 +1,7 @@
 """`Socket.statistics` and `Context.statistics`: every counter, each against what was done."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -187,6 +188,48 @@ def test_reconnects(context: Any, tcp_endpoint: str) -> None:
         assert only(push).messages_sent == 3
 
 
+def test_reconnects_are_not_forgotten(context: Any, tcp_endpoint: str) -> None:
+    """As messages are not, when a peer goes."""
+    with context.socket(zmq.PUSH) as push:
+        push.reconnect_ivl = 1
+        push.connect(tcp_endpoint)
+        for number in range(1, 3):
+            with context.socket(zmq.PULL) as pull:
+                pull.bind(tcp_endpoint)
+                wait_until(lambda number=number: only(push).connections == number)
+            wait_until(lambda: not only(push).connected)
+        push.disconnect(tcp_endpoint)
+        wait_until(lambda: not push.statistics().peers)
+        assert push.statistics().reconnects == context.statistics().reconnects == 1
+
+
+def test_nobody_is_counted_twice_while_peers_go(context: Any) -> None:
+    """What went with a peer is in the sum of those that are gone, and only there."""
+    with context.socket(zmq.PULL) as pull:
+        pull.bind("inproc://going")
+        rounds = 300
+        done = threading.Event()
+
+        def come_and_go() -> None:
+            for _ in range(rounds):
+                with context.socket(zmq.PUSH) as push:
+                    push.connect("inproc://going")
+                    push.send(b"x")
+                    push.linger = -1
+                pull.recv()
+            done.set()
+
+        thread = threading.Thread(target=come_and_go)
+        thread.start()
+        last = 0
+        while not done.is_set():
+            received = pull.statistics().messages_received
+            assert last <= received <= rounds
+            last = received
+        thread.join()
+        assert pull.statistics().messages_received == rounds
+
+
 # -- what does not get through
 
 
@@ -335,8 +378,6 @@ def test_closed(context: Any) -> None:
 
 def test_counters_while_others_work(pair: Any) -> None:
     """They only grow, and end with the truth."""
-    import threading
-
     push, pull = pair("PUSH", "PULL")
     total = 20_000
 

@@ -12,6 +12,7 @@ import pytest
 
 import peromq as zmq
 import peromq.asyncio
+from peromq.utils.monitor import recv_monitor_message
 from tests.helpers import TIMEOUT, new_context, wait_until
 
 
@@ -217,6 +218,48 @@ def test_udp_has_no_connections(sock: Any) -> None:
     radio = sock(zmq.RADIO)
     radio.connect("udp://127.0.0.1:5555")
     radio.wait_connected(timeout=0)
+
+
+@pytest.mark.parametrize("bind_first", [True, False])
+def test_inproc_a_name_that_is_taken(
+    context: Any, sock: Any, caplog: Any, bind_first: bool
+) -> None:
+    """libzmq leaves such a peer deaf, and says nothing."""
+    router = sock(zmq.ROUTER)
+    clients = [sock(zmq.DEALER, routing_id=b"same") for _ in range(2)]
+    monitor = router.get_monitor_socket(zmq.EVENT_ALL_V2 | zmq.EVENT_DETAILS, version=2)
+    if bind_first:
+        router.bind("inproc://names")
+    for client in clients:
+        client.connect("inproc://names")
+    if not bind_first:
+        router.bind("inproc://names")
+    clients[0].wait_connected(timeout=0)
+    for patient in (False, True):
+        with pytest.raises(zmq.ConnectError, match="another peer has the routing id") as caught:
+            clients[1].wait_connected(timeout=0, patient=patient)
+        assert caught.value.errno == errno.EADDRINUSE
+    event = recv_monitor_message(monitor, zmq.DONTWAIT)
+    assert event["event"] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    assert (event["value"], event["routing_id"]) == (errno.EADDRINUSE, b"same")
+    assert event["local"] == b"inproc://names"
+    assert "a peer is ignored: another peer has the routing id b'same'" in caplog.text
+    assert [peer.ignored for peer in router.statistics().peers] == [False, True]
+    caplog.clear()
+    router.router_handover = 1
+    newest = sock(zmq.DEALER, routing_id=b"same")
+    newest.connect("inproc://names")
+    newest.wait_connected(timeout=0)
+    assert not caplog.text
+    monitor.close()
+
+
+def test_for_ever(sock: Any) -> None:
+    _, endpoint = bound(sock)
+    client = sock(zmq.PUSH)
+    client.connect(endpoint)
+    for timeout in (float("inf"), 1e300):
+        client.wait_connected(timeout=timeout)
 
 
 @pytest.mark.parametrize("end", ["close", "shutdown"])

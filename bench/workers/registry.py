@@ -29,6 +29,7 @@ WORKERS: dict[str, Worker] = {
     "areq": asyncio_sockets.worker(asyncio_sockets.req),
     "arep": asyncio_sockets.worker(asyncio_sockets.rep),
     "inproc": inproc.inproc,
+    "inproc_bursts": inproc.inproc_bursts,
     "pub": pubsub.pub,
     "sub": pubsub.sub,
     "proxy": proxy.proxy,

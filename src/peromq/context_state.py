@@ -224,12 +224,11 @@ class ContextState:
         with self._changed:
             while self._open:
                 if not self._changed.wait(wait.left()) and wait.ask():
-                    names = ", ".join(sorted(state.describe() for state in self._open))
-                    wait.over(f"sockets are still open: {names}")
+                    wait.over("sockets are still open:", [each.describe() for each in self._open])
         control = self.control
         while control is not None and not control.wait_closed(wait.left()):
             if wait.ask():
-                wait.over(f"still waiting for {', '.join(control.pending())}")
+                wait.over("still waiting for", control.pending())
         with self._ending:
             if not self.terminated:
                 self.terminated = True

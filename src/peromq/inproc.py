@@ -6,13 +6,14 @@ its bind: the connecting socket's queue is there at once, and its far end waits 
 
 from __future__ import annotations
 
+import errno
 import heapq
 import itertools
 import time
 from typing import TYPE_CHECKING
 
 from . import unpatched
-from .constants import Errno
+from .constants import Errno, Event, SocketType
 from .error import ZMQError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 FIRST_TOKEN = 1 << 48
 """Tokens of inproc pipes start here, far above those of the control plane."""
 
-ENOENT = 2
+ENOENT = errno.ENOENT
 
 
 class InprocLinks:
@@ -45,10 +46,35 @@ class InprocLinks:
 class _Waiting:
     """A connect whose bind has not come yet."""
 
-    def __init__(self, token: int, far_end: object, links: Links) -> None:
+    def __init__(self, token: int, far_end: object, socket: SocketState) -> None:
         self.token = token
         self.far_end = far_end
-        self.links = links  # of who waits
+        self.links = socket.links
+        self.routing_id = socket.options.routing_id  # as it was then
+
+
+def _is_ignored(binder: SocketState, routing_id: bytes, token: int) -> bool:
+    """Has this ROUTER another peer of that name?"""
+    if binder.type is not SocketType.ROUTER or not routing_id:
+        return False
+    return binder.open_core().token_of_name(routing_id) != token
+
+
+def _refuse(binder: SocketState, routing_id: bytes, name: str, links: Links, token: int) -> None:
+    """Tell everybody who may want to know that a peer is neither heard nor served.
+
+    There is no handshake that could fail, and libzmq's `connect` has no such error.
+    """
+    import logging  # not above: `import peromq` shall be quick
+
+    endpoint = f"inproc://{name}"
+    reason = f"another peer has the routing id {routing_id!r}, and ROUTER_HANDOVER is off"
+    logging.getLogger("peromq").warning("ROUTER %s: a peer is ignored: %s", endpoint, reason)
+    details = {"Reason": reason, "Routing-Id": routing_id.decode("latin-1")}
+    event = Event.HANDSHAKE_FAILED_NO_DETAIL
+    binder.feed.emit(event, [errno.EADDRINUSE], (endpoint, ""), accepted=True, details=details)
+    links.down(token, errno.EADDRINUSE, reason)
+    links.over(token)
 
 
 class InprocRegistry:
@@ -74,6 +100,8 @@ class InprocRegistry:
                 core.inproc_adopt(waiting.far_end, token)
                 socket.inproc.accepted[token] = name
                 waiting.links.up(waiting.token)
+                if _is_ignored(socket, waiting.routing_id, token):
+                    _refuse(socket, waiting.routing_id, name, waiting.links, waiting.token)
 
     def names_of(self, socket: SocketState) -> list[str]:
         """The endpoints a socket is bound and connected to."""
@@ -119,12 +147,15 @@ class InprocRegistry:
             peer_id = socket.options.connect_routing_id
             if binder is None:
                 far_end = core.inproc_connect(None, token, peer_id)
-                self._waiting.setdefault(name, []).append(_Waiting(token, far_end, socket.links))
+                self._waiting.setdefault(name, []).append(_Waiting(token, far_end, socket))
             else:
                 core.inproc_connect(binder.open_core(), token, peer_id)
                 binder.inproc.accepted[token] = name
             socket.inproc.connected.setdefault(name, []).append(token)
             socket.links.begin(token, f"inproc://{name}", up=binder is not None)
+            routing_id = socket.options.routing_id
+            if binder is not None and _is_ignored(binder, routing_id, token):
+                _refuse(binder, routing_id, name, socket.links, token)
             return binder
 
     def drop(self, name: str, socket: SocketState) -> None:

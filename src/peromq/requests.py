@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any
 
+from . import unpatched
 from .constants import Errno, Flag, PollEvent, SocketOption, SocketType
 from .error import Again, NoReply, ZMQError
-from .steps import Steps, milliseconds, run
+from .steps import FOR_EVER, Steps, milliseconds, run
+
+
+class Turn:
+    """A lock for threads. `_turn_class` of other sockets has calls that are awaited, or switch."""
+
+    def __init__(self) -> None:
+        self._lock = unpatched.Lock()
+
+    def acquire(self, seconds: float | None) -> Any:
+        """Whether it was our turn within so many seconds; None: no limit."""
+        return self._lock.acquire(timeout=-1 if seconds is None else min(seconds, FOR_EVER))
+
+    def release(self) -> None:
+        """The next one's turn."""
+        self._lock.release()
+
+
+class Turns:
+    """Who makes a request on a socket, and who waits to. A Turn lives as long as it is wanted."""
+
+    def __init__(self) -> None:
+        self._lock = unpatched.Lock()
+        self._turn: Any = None
+        self._users = 0
+
+    def join(self, turn_class: Callable[[], Any]) -> Any:
+        """What to acquire and release; then `leave`."""
+        with self._lock:
+            if not self._users:
+                self._turn = turn_class()
+            self._users += 1
+            return self._turn
+
+    def leave(self) -> None:
+        """Done, or no longer waiting."""
+        with self._lock:
+            self._users -= 1
 
 
 def request_steps(
@@ -20,6 +58,25 @@ def request_steps(
         raise ZMQError(Errno.ENOTSUP, "Operation not supported (only REQ)")
     if retries and timeout is None:
         raise ValueError("retries need a timeout")
+    if retries < 0:
+        raise ValueError(f"retries are at least 0, not {retries}")
+    turns: Turns = socket._state.turns
+    turn = turns.join(socket._turn_class)
+    try:
+        patience = None if timeout is None else max(timeout, 0.0) * (retries + 1)
+        if not (yield partial(turn.acquire, patience)):
+            raise NoReply(f"other requests of the socket took longer than {patience:g} s")
+        try:
+            return (yield from _in_turn(socket, message, timeout, retries))
+        finally:
+            turn.release()
+    finally:
+        turns.leave()
+
+
+def _in_turn(
+    socket: Any, message: Any, timeout: float | None, retries: int
+) -> Steps[bytes | list[bytes]]:
     several = isinstance(message, list | tuple)
     parts: Sequence[Any] = message if several else [message]
     socket._state.set(SocketOption.REQ_RELAXED, 1)
@@ -55,6 +112,8 @@ def _when_ready(socket: Any, event: int, attempt: Any, end: float | None) -> Ste
 class RequestMixin:
     """For sockets whose calls block."""
 
+    _turn_class: Callable[[], Any] = Turn
+
     def request(
         self,
         message: Any,
@@ -73,9 +132,11 @@ class RequestMixin:
         Sets REQ_RELAXED and REQ_CORRELATE, so the peer must return the envelope, as REP and all
         libzmq's do. Raises NoReply, which is an Again and a TimeoutError; then the socket can be
         used again at once. ZMQError with ENOTSUP on other sockets; ValueError for retries without
-        a timeout. One request at a time on a socket.
+        a timeout. Safe to call from several threads: they take turns, and who does not get his in
+        the time that all of his attempts would take gets NoReply. No other call may receive
+        meanwhile.
         """
         return run(request_steps(self, message, timeout, retries))
 
 
-__all__ = ["RequestMixin", "request_steps"]
+__all__ = ["RequestMixin", "Turn", "Turns", "request_steps"]

@@ -15,6 +15,7 @@ from .links import Links
 from .monitor import MonitorFeed
 from .option_table import LIVE_OPTIONS
 from .options import Options
+from .requests import Turns
 from .shadow import no_such, numbers
 from .version import CAPABILITIES
 
@@ -128,6 +129,7 @@ class SocketState:
             self.options.linger = 0
         self.inproc = InprocLinks()
         self.links = Links()
+        self.turns = Turns()
         self._connecting = unpatched.Lock()  # connect_peer
         self.feed = MonitorFeed(context)
         self.on_peer: Callable[[], None] | None = None  # an inproc peer has come
@@ -248,11 +250,10 @@ class SocketState:
                 "Operation not supported (SERVER and PEER have peers by number, ROUTER by name)",
             )
         core = self.open_core()
-        token = (
-            core.token_of_name(routing_id)
-            if isinstance(routing_id, bytes)
-            else core.token_of_number(routing_id)
-        )
+        if isinstance(routing_id, bytes):
+            token = core.token_of_name(routing_id)
+        else:
+            token = core.token_of_number(routing_id) if 0 < routing_id < 1 << 32 else 0
         if not token:
             raise ZMQError(Errno.EHOSTUNREACH)
         core.retire_pipe(token)  # what is sent after this call does not go there

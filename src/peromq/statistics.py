@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from .constants import Event, SocketType
+from .control.facts import ControlFacts
 
 if TYPE_CHECKING:
     from .control.facts import PeerFacts
@@ -119,7 +120,11 @@ class SocketStatistics(Traffic):
     subscriptions: int | None
     """Distinct topics: our own (SUB, XSUB), or of all peers (PUB, XPUB). None on other types."""
     events: Mapping[str, int]
-    """How often each monitor event happened, by name, with or without a monitor."""
+    """How often each of libzmq's monitor events happened, by name, with or without a monitor. What
+    the others tell of is counted above."""
+    reconnects: int
+    """How often a connection of ours was established that had been before: of all peers, those that
+    are gone included."""
     datagrams: Datagrams | None
     """None unless the type knows udp: RADIO, DISH, DGRAM."""
 
@@ -127,11 +132,6 @@ class SocketStatistics(Traffic):
     def connected_peers(self) -> int:
         """How many peers are there now."""
         return sum(peer.connected for peer in self.peers)
-
-    @property
-    def reconnects(self) -> int:
-        """Of the peers there are."""
-        return sum(peer.reconnects for peer in self.peers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +148,26 @@ class ContextStatistics(Traffic):
         """Of all sockets."""
         return sum(socket.connected_peers for socket in self.sockets)
 
+    @property
+    def reconnects(self) -> int:
+        """Of all sockets."""
+        return sum(socket.reconnects for socket in self.sockets)
+
 
 def of_socket(state: SocketState) -> SocketStatistics:
     """An open socket. ZMQError: ENOTSOCK, ETERM."""
     core = state.open_core()
     control = state.context.control
-    facts: dict[int, PeerFacts] = {}
-    events: dict[int, int] = {}
-    if control is not None:
-        facts, events = control.facts(core)
+    before = ControlFacts({}, {}, 0) if control is None else control.facts(core)
     names = state.inproc.names()
-    peers = [_peer(row, facts.pop(row[0], None), names) for row in core.peer_counts()]
-    peers += [_absent(fact) for fact in facts.values() if not fact.accepted]
-    gone, unroutable = core.gone_counts()
+    rows, gone, unroutable = core.peer_counts()
+    now = before if control is None else control.facts(core)
+    facts = {**before.peers, **now.peers}  # whoever came or went in between is in one of them
+    peers = [_peer(row, facts.get(row[0]), names) for row in rows]
+    counted = {row[0] for row in rows}
+    for token, fact in now.peers.items():
+        if token not in counted and not fact.accepted:
+            peers.append(_absent(fact))
     pubsub = (SocketType.PUB, SocketType.XPUB, SocketType.SUB, SocketType.XSUB)
     udp = (SocketType.RADIO, SocketType.DISH, SocketType.DGRAM)
     return SocketStatistics(
@@ -171,7 +178,8 @@ def of_socket(state: SocketState) -> SocketStatistics:
         receive_queue=sum(peer.receive_queue for peer in peers),
         messages_unroutable=unroutable,
         subscriptions=core.topics_count() if state.type in pubsub else None,
-        events={Event(event).name or hex(event): count for event, count in sorted(events.items())},
+        events={Event(each).name or hex(each): n for each, n in sorted(now.events.items())},
+        reconnects=now.reconnects,
         datagrams=Datagrams(*core.datagram_counts()) if state.type in udp else None,
     )
 

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
+FOR_EVER = 1e6
+"""Seconds that nobody waits; more need not fit where a poll keeps its milliseconds."""
+
 Steps = Generator[Callable[[], Any], Any, _T]
 
 
@@ -50,8 +53,8 @@ async def run_awaited(steps: Steps[_T]) -> _T:
 
 
 def milliseconds(seconds: float | None) -> int | None:
-    """For a poll: whole ones, and no shorter than asked for. None is for ever."""
-    return None if seconds is None else -int(-seconds * 1000 // 1)
+    """For a poll: whole ones, and no shorter than asked for. None is for ever, as is infinity."""
+    return None if seconds is None or seconds > FOR_EVER else -int(-seconds * 1000 // 1)
 
 
 __all__ = ["Steps", "milliseconds", "run", "run_awaited"]

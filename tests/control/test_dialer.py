@@ -259,9 +259,10 @@ def test_a_lookup_that_hangs_holds_nobody_up(plane: Plane, monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     sock = pusher(plane)
-    plane.control.connect(sock, "tcp://hangs.invalid:1")
+    for port in range(1, 11):
+        plane.control.connect(sock, f"tcp://hangs.invalid:{port}")
     with Server() as server:
-        plane.control.connect(sock, server.endpoint)
+        plane.control.connect(sock, f"tcp://localhost:{server.port}")  # another name
         with server.accept() as peer:
             peer.handshake(b"PULL")
             sock.next_attached()

@@ -293,6 +293,25 @@ def test_a_request_lets_others_run(context: Any) -> None:
     other.get()
 
 
+@differs_from_libzmq
+def test_requests_take_turns(context: Any) -> None:
+    server = bound(context, green.REP, "inproc://turns")
+    client = context.socket(green.REQ)
+    client.connect("inproc://turns")
+
+    def serve() -> None:
+        for _ in range(5):
+            server.send(server.recv())
+
+    bodies = [b"%d" % number for number in range(5)]
+    asking = [gevent.spawn(client.request, body, timeout=TIMEOUT) for body in bodies]
+    asking.append(gevent.spawn(serve))
+    gevent.joinall(asking, timeout=TIMEOUT, raise_error=True)
+    assert [each.value for each in asking[:5]] == bodies
+    with pytest.raises(green.Again):
+        client.request(b"nobody answers", timeout=0.01)
+
+
 def bound(context: Any, kind: int, endpoint: str) -> Any:
     made = context.socket(kind)
     made.bind(endpoint)

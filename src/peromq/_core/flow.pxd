@@ -17,13 +17,21 @@ cdef extern from *:
     """
     void prefetch "peromq_prefetch"(const void*) noexcept nogil
 
-# Counters that one role writes and statistics read: no lock, and no more than a plain store.
+# Counters that one role writes and statistics read: no lock, and no more than a plain store. PEROMQ_UNCOUNTED is for measuring what
+# they cost: `count_add` is for what only statistics want.
 cdef extern from *:
     """
+    #ifdef PEROMQ_UNCOUNTED
+    #define peromq_count_set(p, v) ((void)(*(p) = (uint64_t)(v)))
+    #define peromq_count_add(p, v) ((void)0)
+    #else
     #define peromq_count_set(p, v) __atomic_store_n((p), (uint64_t)(v), __ATOMIC_RELAXED)
+    #define peromq_count_add(p, v) ((void)(*(p) += (uint64_t)(v)))
+    #endif
     #define peromq_count_get(p) __atomic_load_n((p), __ATOMIC_RELAXED)
     """
     void count_set "peromq_count_set"(uint64_t*, uint64_t) noexcept nogil
+    void count_add "peromq_count_add"(uint64_t*, uint64_t) noexcept nogil
     uint64_t count_get "peromq_count_get"(const uint64_t*) noexcept nogil
 
 cdef enum:

@@ -239,7 +239,7 @@ cdef void flow_set_aside(Flow* f, size_t n) noexcept nogil:
 
 cdef void chunk_retire(Flow* f, Chunk* c) noexcept nogil:
     """Consumer: done with c. A chunk of frames nobody pins is left for the producer to use again."""
-    f.got_octets += published(c)
+    count_add(&f.got_octets, published(c))
     if c.kind == KIND_FRAMES and c.cap > FIRST_CAP and c.refs.load(memory_order_acquire) == 1:
         c = f.spare.exchange(c, memory_order_seq_cst)
         if c != NULL:
@@ -391,10 +391,10 @@ cdef void flow_commit_chain(Flow* f, uint32_t octets) noexcept nogil:
     last.pub.store((<uint64_t>last.wmsgs << 32) | octets, memory_order_release)
     while c != last:
         c.pub.store(SEALED | (<uint64_t>c.wmsgs << 32) | c.wpos, memory_order_release)
-        f.put_octets += published(c)
+        count_add(&f.put_octets, published(c))
         c = c.next.load(memory_order_relaxed)
     f.unsealed = last
-    f.put_octets += first.size if first.kind == KIND_BODY else first.wpos
+    count_add(&f.put_octets, first.size if first.kind == KIND_BODY else first.wpos)
     first.pub.store(SEALED | (<uint64_t>first.wmsgs << 32) | first.wpos, memory_order_seq_cst)
 
 

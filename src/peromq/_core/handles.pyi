@@ -133,10 +133,13 @@ class SocketCore:
     # Counters, news, subscriptions (handles_watch.pyx).
     def peer_counts(
         self,
-    ) -> list[
-        tuple[int, bytes, int, bool, bool, Mapping[str, str] | None, int, int, tuple[int, ...]]
+    ) -> tuple[
+        list[
+            tuple[int, bytes, int, bool, bool, Mapping[str, str] | None, int, int, tuple[int, ...]]
+        ],
+        tuple[int, ...],
+        int,
     ]: ...
-    def gone_counts(self) -> tuple[tuple[int, ...], int]: ...
     def name_core(self, token: int) -> tuple[bytes, int]: ...
     def watch_core(self, wanted: int, number: int) -> None: ...
     def news_core(self, token: int) -> tuple[int, int, int, int, int, list[tuple[int, bytes]]]: ...

@@ -68,7 +68,8 @@ cdef class WatchHandle(KindHandle):
 
     def peer_counts(self):
         """Of each peer: (token, its name for ROUTER or None, its number, is it there, is it a mute double, its handshake's properties or
-        None, messages queued to be sent, to be received, and the nine of `Totals`).
+        None, messages queued to be sent, to be received, and the nine of `Totals`); the nine for all peers that are gone; and how many
+        messages found no peer. All of one moment: nobody is among the gone and the present at once.
 
         Also of a closed socket, while it has peers.
         """
@@ -78,8 +79,10 @@ cdef class WatchHandle(KindHandle):
         cdef size_t i = 0
         cdef Pipe* p
         cdef Row row
+        cdef Totals gone
+        cdef uint64_t unroutable
         if s == NULL or inherited(self.engine):
-            return []
+            return [], (0,) * 9, 0
         pthread_mutex_lock(&s.lock)
         sock_process(s)
         while i < s.pipes.size():
@@ -91,6 +94,8 @@ cdef class WatchHandle(KindHandle):
             rows.push_back(row)
             names.push_back(p.rid[0] if p.rid != NULL else string())
             i += 1
+        gone = s.gone
+        unroutable = s.unroutable
         pthread_mutex_unlock(&s.lock)
         settle(self)
         found = []
@@ -104,19 +109,7 @@ cdef class WatchHandle(KindHandle):
                 bool(rows[i].connected), bool(rows[i].muted), properties, rows[i].send_queue, rows[i].receive_queue,
                 as_tuple(&rows[i].totals),
             ))
-        return found
-
-    def gone_counts(self):
-        """The nine of `Totals` for all peers that are gone, and how many messages found no peer."""
-        cdef Totals t
-        cdef uint64_t unroutable
-        if self.s == NULL or inherited(self.engine):
-            return (0,) * 9, 0
-        pthread_mutex_lock(&self.s.lock)
-        t = self.s.gone
-        unroutable = self.s.unroutable
-        pthread_mutex_unlock(&self.s.lock)
-        return as_tuple(&t), unroutable
+        return found, as_tuple(&gone), unroutable
 
     def name_core(self, int64_t token):
         """A ROUTER's routing id of a peer, and a SERVER's; empty and 0 if there is none."""
@@ -241,7 +234,7 @@ cdef class WatchHandle(KindHandle):
         cdef int rc
         enter(self)
         leave(self)
-        if seconds >= 0:
+        if 0 <= seconds < 1e9:
             deadline = now_ns() + <int64_t>(seconds * 1e9)
         with nogil:
             pthread_mutex_lock(&s.lock)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
-from anyio import TASK_STATUS_IGNORED, ClosedResourceError, move_on_after, sleep
+from anyio import TASK_STATUS_IGNORED, ClosedResourceError, Lock, move_on_after, sleep
 from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
@@ -39,6 +39,24 @@ class ClosedSocketError(ZMQError, ClosedResourceError):
         super().__init__(Errno.ENOTSOCK)
 
 
+class Turn:
+    """A lock for tasks, as `peromq.requests.Turn` is one for threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    async def acquire(self, seconds: float | None) -> bool:
+        """Whether it was our turn within so many seconds."""
+        with move_on_after(seconds):
+            await self._lock.acquire()
+            return True
+        return False
+
+    def release(self) -> None:
+        """The next one's turn."""
+        self._lock.release()
+
+
 class Socket(AsyncPayloads, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
     """A socket to use from tasks, under asyncio, uvloop or trio.
 
@@ -62,6 +80,7 @@ class Socket(AsyncPayloads, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc
     _pause_at: float
     _closed_error: type[ZMQError] = ClosedSocketError
     _repr_cls = "peromq.anyio.Socket"
+    _turn_class = Turn
     _follows_overrides = False
 
     def __init__(

@@ -27,6 +27,25 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
+class Turn:
+    """A lock for tasks, as `peromq.requests.Turn` is one for threads."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def acquire(self, seconds: float | None) -> bool:
+        """Whether it was our turn within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._lock.acquire()
+        except TimeoutError:
+            return False
+
+    def release(self) -> None:
+        """The next one's turn."""
+        self._lock.release()
+
+
 class Socket(Serving, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
     """A socket whose `send`, `recv`, `poll` and their kin are awaited.
 
@@ -45,6 +64,7 @@ class Socket(Serving, AwaitedMixin, SyncSocket[Any]):  # type: ignore[misc]
     """
 
     _poller_class = Poller
+    _turn_class = Turn
     _repr_cls = "zmq.asyncio.Socket"
     _follows_overrides = False
 

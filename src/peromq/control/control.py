@@ -14,7 +14,7 @@ from ..error import ZMQError
 from ..transports import MULTICAST, Transport, UdpTransport, check_endpoint, split_endpoint
 from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
-from .facts import PeerFacts
+from .facts import ControlFacts
 from .hub import Hub
 from .listener import Listener
 from .loop import READ
@@ -204,14 +204,14 @@ class Control:
             self._start()
         self._news.watch(sock, events)
 
-    def facts(self, sock: Core) -> tuple[dict[int, PeerFacts], dict[int, int]]:
-        """What is known of each peer, by token; and how often each monitor event happened."""
+    def facts(self, sock: Core) -> ControlFacts:
+        """What is known of each peer, and what happened so far."""
         record = self._records.get(id(sock.options))
         if record is None:
-            return {}, {}
+            return ControlFacts({}, {}, 0)
         found = {peer.token: peer.facts() for peer in list(record.peers.values())}
         with record.lock:
-            return found, dict(record.counts)
+            return ControlFacts(found, dict(record.counts), record.reconnects)
 
     def endpoints_of(self, sock: Core) -> list[str]:
         """Where a socket is bound and connected."""

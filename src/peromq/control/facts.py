@@ -36,6 +36,18 @@ class PeerFacts:
     """A multicast endpoint's counters."""
 
 
+@dataclass(frozen=True, slots=True)
+class ControlFacts:
+    """What the control plane knows of a socket."""
+
+    peers: Mapping[int, PeerFacts]
+    """By token."""
+    events: Mapping[int, int]
+    """How often each monitor event happened."""
+    reconnects: int
+    """Connections after the first one, of all peers that are or were."""
+
+
 def far_end(connection: socket.socket, accepted: bool) -> Any:
     """The end of a connection that the peer's endpoint does not name, as if it were ours."""
     return _Named(connection.getpeername) if accepted else connection

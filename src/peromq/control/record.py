@@ -46,6 +46,7 @@ class SocketRecord:
         self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT
         self.peers: dict[int, Peer] = {}
         self.counts: Counter[int] = Counter()  # of monitor events, whether somebody listens or not
+        self.reconnects = 0  # connections that were not the first of their peer
         self.closing: Core | None = None  # the socket, once it is closed
         # All handles of one socket share their options; held, so that no other's can be at this id.
         self.options = sock.options

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .. import unpatched
 
-_MAX_THREADS = 4
+_MAX_THREADS = 32  # so many names that nobody answers for keep no other name waiting
 _NAME = "peromq/resolver"
 
 

@@ -300,6 +300,7 @@ class StreamPeer(Peer):
             properties | {"Mechanism": name} | routing_id_of(core.name_core(self.token), peer)
         )
         if status == 0:
+            self.record.reconnects += self._connections > 0
             self._connections += 1
             self._handshake = time.monotonic() - self._met
         if not self.settings.raw:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from gevent import sleep
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
 from ..constants import Flag, PollEvent, SocketOption
 from ..context import Context as _Sync_Context
@@ -25,6 +26,21 @@ _DONTWAIT = Flag.DONTWAIT
 _POLLIN, _POLLOUT = PollEvent.POLLIN, PollEvent.POLLOUT
 
 
+class Turn:
+    """A lock for greenlets, as `peromq.requests.Turn` is one for threads."""
+
+    def __init__(self) -> None:
+        self._lock = BoundedSemaphore(1)
+
+    def acquire(self, seconds: float | None) -> bool:
+        """Whether it was our turn within so many seconds."""
+        return bool(self._lock.acquire(timeout=seconds))
+
+    def release(self) -> None:
+        """The next one's turn."""
+        self._lock.release()
+
+
 class _Socket(_Sync_Socket[bytes]):
     """A socket whose send and receive calls let other greenlets run while they wait.
 
@@ -34,6 +50,7 @@ class _Socket(_Sync_Socket[bytes]):
 
     _waiting: Waiting
     _poller_class = _Poller
+    _turn_class = Turn
     _repr_cls = "zmq.green.Socket"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
