@@ -10,61 +10,54 @@ cdef enum:
 
 
 cdef Node* node_new(Radix* radix, const uint8_t* label, size_t n) noexcept nogil:
-    cdef Node* self = <Node*>calloc(1, sizeof(Node) + (n if n > INLINE else 0))
+    cdef Node* self = <Node*>calloc(1, sizeof(Node) + (n - INLINE if n > INLINE else 0))
     if self == NULL:
         return NULL
-    if n > INLINE:
-        self.label = label_behind(self)
     self.label_size = <uint8_t>n
-    memcpy(node_label(self), label, n)
+    memcpy(self.label, label, n)
     radix.nodes += 1
     return self
-
-
-cdef inline uint8_t* label_behind(Node* self) noexcept nogil:
-    """Where a long label is until it grows."""
-    return <uint8_t*>(self + 1)
-
-
-cdef inline bint owns_label(Node* self) noexcept nogil:
-    """Whether the label is an allocation of its own."""
-    return self.label_size > INLINE and self.label != label_behind(self)
 
 
 cdef void node_free(Radix* radix, Node* self) noexcept nogil:
     radix.nodes -= 1
     free(self.children)
-    if owns_label(self):
-        free(self.label)
+    if self.bits & OWN_LABEL:
+        free(node_label(self))
     free(self)
+
+
+cdef void label_put(Node* self, const uint8_t* label) noexcept nogil:
+    """The label is an allocation of its own from now on."""
+    memcpy(self.label, &label, sizeof(label))
+    self.bits |= OWN_LABEL
 
 
 cdef void label_cut(Node* self, size_t at) noexcept nogil:
     """Take `at` octets off the label's front; some are left."""
     cdef uint8_t* old = node_label(self)
-    cdef uint8_t* own = old if owns_label(self) else NULL
-    cdef uint8_t short_label[INLINE]
     cdef uint8_t* fitting
     cdef size_t n = self.label_size - at
     self.label_size = <uint8_t>n
-    if n > INLINE:
+    if not self.bits & OWN_LABEL:
         memmove(old, old + at, n)
-        fitting = <uint8_t*>realloc(own, n) if own != NULL else NULL
+    elif n <= INLINE:
+        self.bits &= <uint16_t>~OWN_LABEL
+        memcpy(self.label, old + at, n)
+        free(old)
+    else:
+        memmove(old, old + at, n)
+        fitting = <uint8_t*>realloc(old, n)
         if fitting != NULL:
-            self.label = fitting
-        return
-    memcpy(short_label, old + at, n)
-    memcpy(node_label(self), short_label, n)
-    free(own)
+            label_put(self, fitting)
 
 
 cdef bint label_prepend(Node* self, const uint8_t* front, size_t n) noexcept nogil:
     """Put n octets before the label. False: out of memory, and nothing changed."""
     cdef uint8_t* old = node_label(self)
-    cdef uint8_t* own = old if owns_label(self) else NULL
     cdef uint8_t* label
     cdef size_t size = self.label_size
-    if n + size <= INLINE:
+    if n + size <= INLINE:                  # then the label was not an allocation of its own
         memmove(old + n, old, size)
         memcpy(old, front, n)
     else:
@@ -73,15 +66,16 @@ cdef bint label_prepend(Node* self, const uint8_t* front, size_t n) noexcept nog
             return False
         memcpy(label, front, n)
         memcpy(label + n, old, size)
-        free(own)
-        self.label = label
+        if self.bits & OWN_LABEL:
+            free(old)
+        label_put(self, label)
     self.label_size = <uint8_t>(n + size)
     return True
 
 
 cdef bint node_adopt(Node* self, Node* child) noexcept nogil:
     """Put `child` among the children. False: out of memory."""
-    cdef size_t n = self.n_children
+    cdef size_t n = n_children(self)
     cdef size_t old_cap = children_cap(n)
     cdef size_t cap = children_cap(n + 1)
     cdef size_t at = 0
@@ -102,12 +96,12 @@ cdef bint node_adopt(Node* self, Node* child) noexcept nogil:
     self.children[at] = child
     keys[at] = first
     child.parent = self
-    self.n_children = <uint16_t>(n + 1)
+    self.bits += 1
     return True
 
 
 cdef void node_disown(Node* self, const Node* child) noexcept nogil:
-    cdef size_t n = self.n_children
+    cdef size_t n = n_children(self)
     cdef size_t old_cap = children_cap(n)
     cdef size_t cap = children_cap(n - 1)
     cdef uint8_t* keys = node_keys(self)
@@ -115,7 +109,7 @@ cdef void node_disown(Node* self, const Node* child) noexcept nogil:
     cdef Node** children
     memmove(self.children + at, self.children + at + 1, (n - at - 1) * sizeof(Node*))
     memmove(keys + at, keys + at + 1, n - at - 1)
-    self.n_children = <uint16_t>(n - 1)
+    self.bits -= 1
     if n == 1:
         free(self.children)
         self.children = NULL
@@ -138,7 +132,7 @@ cdef Node* node_split(Radix* radix, Node* self, size_t at) noexcept nogil:
     node_slot(self.parent, node_label(self)[0])[0] = upper
     upper.parent = self.parent
     label_cut(self, at)
-    upper.n_children = 1
+    upper.bits += 1
     upper.children[0] = self
     node_keys(upper)[0] = node_label(self)[0]
     self.parent = upper
@@ -174,9 +168,9 @@ cdef bint radix_reserve(Radix* self, size_t n) noexcept nogil:
 cdef void radix_prune(Radix* self, Node* node) noexcept nogil:
     """Give back what no subscription needs: `node`, and those above it that had it as their only reason."""
     cdef Node* parent
-    while node.n_subscribers == 0 and node.parent != NULL and node.n_children < 2:
+    while node.subscribers == NULL and node.parent != NULL and n_children(node) < 2:
         parent = node.parent
-        if node.n_children == 1:
+        if n_children(node) == 1:
             if not node_merge(self, node):
                 return
         else:
@@ -258,10 +252,10 @@ cdef Node* radix_next(Radix* self, const Node* node) noexcept nogil:
     cdef Node** slot
     if at == NULL:
         at = &self.root
-        if at.n_subscribers > 0:
+        if at.subscribers != NULL:
             return at
     while True:
-        if at.n_children > 0:
+        if n_children(at) > 0:
             at = at.children[0]
         else:
             while True:
@@ -269,10 +263,10 @@ cdef Node* radix_next(Radix* self, const Node* node) noexcept nogil:
                     return NULL
                 slot = node_slot(at.parent, node_label(at)[0]) + 1
                 at = at.parent
-                if slot < at.children + at.n_children:
+                if slot < at.children + n_children(at):
                     break
             at = slot[0]
-        if at.n_subscribers > 0:
+        if at.subscribers != NULL:
             return at
 
 
@@ -281,9 +275,9 @@ cdef void radix_clear(Radix* self) noexcept nogil:
     cdef Node* node = &self.root
     cdef Node* parent
     while True:
-        if node.n_children > 0:
-            node.n_children -= 1
-            node = node.children[node.n_children]   # the array of pointers begins where it always did
+        if n_children(node) > 0:
+            node.bits -= 1
+            node = node.children[n_children(node)]  # the array of pointers begins where it always did
         elif node.parent != NULL:
             parent = node.parent
             node_free(self, node)

@@ -1,70 +1,71 @@
 # Who subscribed to what. The tree of topics is radix.pyx; here are the subscribers at its nodes.
-from libc.stdint cimport UINT32_MAX
+from libc.stdint cimport uint16_t
 from libc.stdlib cimport calloc, free
 
 from peromq._core.pointer_map cimport PointerMap, map_drop, map_find, map_free, map_new, map_next, map_put
-from peromq._core.radix cimport (Node, node_step, radix_clear, radix_find, radix_insert, radix_next, radix_prune,
+from peromq._core.radix cimport (SEVERAL, Node, node_step, radix_clear, radix_find, radix_insert, radix_next, radix_prune,
                                  radix_spell, radix_topic_gone)
 
 
 # -- the subscribers of a node: itself if there is one, a set if there are more ------------------------------------------------
 
 cdef int node_add(Node* self, void* subscriber) noexcept nogil:
-    """1: added, 0: was there, -1: out of memory."""
+    """TRIE_FIRST, TRIE_NEW: added; 0: was there, -1: out of memory."""
     cdef PointerMap* several
-    if self.n_subscribers == 0:
+    cdef size_t had
+    if self.subscribers == NULL:
         self.subscribers = subscriber
-    elif self.n_subscribers == 1:
-        if self.subscribers == subscriber:
-            return 0
-        several = map_new(1)
-        if several == NULL:
-            return -1
-        if map_put(several, self.subscribers) == NULL:
-            map_free(several)
-            return -1
-        map_put(several, subscriber)    # a new set has room for two
-        self.subscribers = several
-    else:
+        return TRIE_FIRST
+    if self.bits & SEVERAL:
         several = <PointerMap*>self.subscribers
+        had = several.count
         if map_put(several, subscriber) == NULL:
             return -1
-        if several.count == self.n_subscribers:
-            return 0
-    self.n_subscribers += 1
-    return 1
+        return TRIE_NEW if several.count > had else 0
+    if self.subscribers == subscriber:
+        return 0
+    several = map_new(1)
+    if several == NULL:
+        return -1
+    if map_put(several, self.subscribers) == NULL:
+        map_free(several)
+        return -1
+    map_put(several, subscriber)    # a new set has room for two
+    self.subscribers = several
+    self.bits |= SEVERAL
+    return TRIE_NEW
 
 
 cdef bint node_drop(Node* self, void* subscriber) noexcept nogil:
     """Whether `subscriber` was there."""
     cdef PointerMap* several
-    if self.n_subscribers == 0:
-        return False
-    if self.n_subscribers == 1:
+    if not self.bits & SEVERAL:
         if self.subscribers != subscriber:
             return False
         self.subscribers = NULL
-    else:
-        several = <PointerMap*>self.subscribers
-        if not map_drop(several, subscriber):
-            return False
-        if several.count == 1:
-            self.subscribers = map_next(several, NULL)[0]
-            map_free(several)
-    self.n_subscribers -= 1
+        return True
+    several = <PointerMap*>self.subscribers
+    if not map_drop(several, subscriber):
+        return False
+    if several.count == 1:
+        self.subscribers = map_next(several, NULL)[0]
+        self.bits &= <uint16_t>~SEVERAL
+        map_free(several)
     return True
 
 
 cdef inline void node_report(const Node* self, SubscriberFound found, void* arg) noexcept nogil:
     cdef void** cell = NULL
-    if self.n_subscribers == 1:
+    if self.subscribers == NULL:
+        return
+    if not self.bits & SEVERAL:
         found(arg, self.subscribers)
-    elif self.n_subscribers > 1:
-        while True:
-            cell = map_next(<PointerMap*>self.subscribers, cell)
-            if cell == NULL:
-                return
-            found(arg, cell[0])
+        return
+    while True:
+        cell = map_next(<PointerMap*>self.subscribers, cell)
+        if cell == NULL:
+            return
+        found(arg, cell[0])
 
 
 # -- Trie -------------------------------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ cdef void trie_free(Trie* self) noexcept nogil:
     free(self.subscribers.cells)
     node = radix_next(&self.radix, NULL)
     while node != NULL:
-        if node.n_subscribers > 1:
+        if node.bits & SEVERAL:
             map_free(<PointerMap*>node.subscribers)
         node = radix_next(&self.radix, node)
     radix_clear(&self.radix)
@@ -122,17 +123,13 @@ cdef int trie_add(Trie* self, void* subscriber, const unsigned char* topic, size
     if node == NULL:
         return -1
     added = node_add(node, subscriber)
-    if added == 1 and not note_node(self, subscriber, node):
+    if added > 0 and not note_node(self, subscriber, node):
         node_drop(node, subscriber)
         added = -1
-    if node.n_subscribers == 0:
+    if node.subscribers == NULL:
         radix_prune(&self.radix, node)
-    if added != 1:
-        return added
-    if node.n_subscribers > 1:
-        return TRIE_NEW
-    self.radix.topics += 1
-    return TRIE_FIRST
+    self.radix.topics += added == TRIE_FIRST
+    return added
 
 
 cdef int trie_remove(Trie* self, void* subscriber, const unsigned char* topic, size_t n) noexcept nogil:
@@ -144,7 +141,7 @@ cdef int trie_remove(Trie* self, void* subscriber, const unsigned char* topic, s
     nodes = <PointerMap*>map_find(&self.subscribers, subscriber)[1]
     map_drop(nodes, node)
     forget_if_idle(self, subscriber, nodes)
-    if node.n_subscribers > 0:
+    if node.subscribers != NULL:
         return TRIE_REMOVED
     radix_topic_gone(&self.radix, node)
     return TRIE_LAST
@@ -176,7 +173,7 @@ cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, 
     while cell != NULL:
         node = <Node*>cell[0]
         node_drop(node, subscriber)
-        if node.n_subscribers == 0:
+        if node.subscribers == NULL:
             topic = radix_spell(&self.radix, node, &n)
             gone(arg, topic, n)
             radix_topic_gone(&self.radix, node)
@@ -194,7 +191,7 @@ cdef size_t trie_count(const Trie* self) noexcept nogil:
     return self.radix.topics
 
 
-# -- Topics -----------------------------------------------------------------------------------------------------------------
+# -- Topics: a node's `subscribers` is a number -----------------------------------------------------------------------------
 
 cdef Topics* topics_new() noexcept nogil:
     return <Topics*>calloc(1, sizeof(Topics))
@@ -209,10 +206,12 @@ cdef void topics_free(Topics* self) noexcept nogil:
 cdef int topics_add(Topics* self, const unsigned char* topic, size_t n) noexcept nogil:
     """1: the first subscription to that topic, 0: one more, -1: out of memory."""
     cdef Node* node = radix_insert(&self.radix, topic, n)
-    if node == NULL or node.n_subscribers == UINT32_MAX:
+    cdef size_t count
+    if node == NULL:
         return -1
-    node.n_subscribers += 1
-    if node.n_subscribers > 1:
+    count = <size_t>node.subscribers + 1
+    node.subscribers = <void*>count
+    if count > 1:
         return 0
     self.radix.topics += 1
     return 1
@@ -221,10 +220,12 @@ cdef int topics_add(Topics* self, const unsigned char* topic, size_t n) noexcept
 cdef int topics_remove(Topics* self, const unsigned char* topic, size_t n) noexcept nogil:
     """1: that was the last subscription to the topic, 0: it is still subscribed to, -1: it was not."""
     cdef Node* node = radix_find(&self.radix, topic, n)
-    if node == NULL or node.n_subscribers == 0:
+    cdef size_t count
+    if node == NULL or node.subscribers == NULL:
         return -1
-    node.n_subscribers -= 1
-    if node.n_subscribers > 0:
+    count = <size_t>node.subscribers - 1
+    node.subscribers = <void*>count
+    if count > 0:
         return 0
     radix_topic_gone(&self.radix, node)
     return 1
@@ -234,7 +235,7 @@ cdef bint topics_match(const Topics* self, const unsigned char* data, size_t n) 
     """Whether a prefix of `data` is subscribed to."""
     cdef const Node* node = &self.radix.root
     while node != NULL:
-        if node.n_subscribers > 0:
+        if node.subscribers != NULL:
             return True
         node = node_step(node, data, n)
         if node != NULL:
