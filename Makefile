@@ -63,7 +63,7 @@ bench: build $(VENV)/.bench  ## the benchmarks
 # The runtime must be in the process before Python is, hence LD_PRELOAD; libstdc++ goes along, because Python does
 # not link it and the runtimes look for __cxa_throw when they start. --capture=sys: the reports go to descriptor 2. PYTHONMALLOC=malloc: pymalloc would hide
 # overruns inside its arenas. No leak check: CPython keeps objects until the process ends, all would be reported.
-SANITIZED  ?= $(wildcard tests/_core tests/contracts)
+SANITIZED  ?= $(wildcard tests/_core tests/contracts tests/test_monitor_v2.py tests/test_request.py tests/test_waits.py)
 runtime     = $(shell $(or $(CXX),c++) -print-file-name=$(1))
 # libtsan wants its address ranges free, which strong address randomization does not promise. Some containers forbid
 # to switch it off; then we try without.

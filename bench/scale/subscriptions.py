@@ -47,11 +47,22 @@ def topics(kind: str, size: int, count: int) -> Iterator[bytes]:
             yield b"%0*d" % (size, number)
         elif kind == "path":
             yield path(number, size)
+        elif kind == "hex":
+            yield source.randbytes(size // 2).hex().encode()
         else:
             yield source.randbytes(size)
 
 
-KINDS = [("number", 8), ("random", 8), ("path", 32), ("random", 16), ("path", 64), ("random", 32)]
+KINDS = [
+    ("number", 8),
+    ("random", 8),
+    ("path", 32),
+    ("random", 16),
+    ("path", 64),
+    ("random", 32),
+    ("random", 64),
+    ("hex", 64),
+]
 
 
 def measure_index(kind: str, size: int, count: int) -> tuple[float, float]:

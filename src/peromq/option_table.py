@@ -127,7 +127,7 @@ _ROWS = [
     _row(_O.RCVTIMEO, "int", -1, "ms a receive may wait; -1: for ever", low=-1),
     _row(_O.LINGER, "int", -1, "ms to flush after close; -1: for ever, 0: drop", low=-1),
     _row(_O.CONFLATE, "int", 0, "keep only the last message (PULL PUSH SUB PUB DEALER)", low=0, high=1),
-    _row(_O.CONFLATE_TOPICS, "int", 0, "keep only the last message of each topic, of RCVHWM topics at most", low=0, high=1, types=_types("SUB")),
+    _row(_O.CONFLATE_TOPICS, "int", 0, "keep only the last message of each topic, of RCVHWM topics at most", low=0, high=1, types=_types("SUB XSUB")),
     _row(_O.MAXMSGSIZE, "int64", -1, "larger inbound frames end the connection, in octets; -1: no limit"),
     _row(_O.IMMEDIATE, "int", 0, "1: queue only to completed connections", low=0, high=1),
     _row(_O.IN_BATCH_SIZE, "int", 8192, "octets read from a connection at once", low=1),

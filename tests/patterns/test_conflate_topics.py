@@ -1,4 +1,4 @@
-"""CONFLATE_TOPICS: a SUB keeps the newest message of each topic, multipart ones too."""
+"""CONFLATE_TOPICS: a SUB or XSUB keeps the newest message of each topic, multipart ones too."""
 
 from __future__ import annotations
 
@@ -138,8 +138,39 @@ def test_with_a_publisher_of_ours(sock: Any, endpoints: Any, transport: str) -> 
         assert numbers == sorted(set(numbers))
 
 
-@pytest.mark.parametrize("kind", ["PUB", "PULL", "XSUB", "DEALER"])
-def test_only_for_sub(sock: Any, kind: str) -> None:
+def test_xsub(sock: Any, endpoints: Any) -> None:
+    """As in front of a proxy; what it is subscribed to comes as it is."""
+    xsub = sock("XSUB", conflate_topics=1, bind="tcp://127.0.0.1:*")
+    pub = sock("XPUB", connect=last_endpoint(xsub))
+    xsub.send(b"\x01")
+    assert pub.recv() == b"\x01"
+    for number in range(100):
+        for topic in (b"a", b"b"):
+            pub.send_multipart([topic, b"%d" % number])
+    wait_until(lambda: xsub.statistics().messages_replaced == 198)
+    assert xsub.statistics().receive_queue == 2
+    assert drain(xsub) == [[b"a", b"99"], [b"b", b"99"]]
+
+
+def test_each_message_is_in_one_of_the_numbers(sock: Any, raw: Any) -> None:
+    """Also what was about to be received when something newer came."""
+    sub, wire = subscriber(sock, raw)
+    for number in range(1, 51):
+        for topic in (b"a", b"b", b"c"):
+            wire.send(message(topic, b"%d" % number))
+        fence(wire)
+        assert readable(sub, 5000)
+        found = sub.statistics()
+        assert found.messages_received + found.messages_replaced + found.receive_queue == 3 * number
+        assert (found.messages_received, found.receive_queue) == (0, 3)
+    drain(sub)
+    found = sub.statistics()
+    assert (found.messages_received, found.messages_replaced) == (3, 147)
+    assert (found.bytes_received, found.receive_queue) == (3 * (3 + 4), 0)
+
+
+@pytest.mark.parametrize("kind", ["PUB", "XPUB", "PULL", "DEALER"])
+def test_only_for_subscribers(sock: Any, kind: str) -> None:
     other = sock(kind)
     with raises_errno(zmq.EINVAL):
         other.setsockopt(zmq.CONFLATE_TOPICS, 1)

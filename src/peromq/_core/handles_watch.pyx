@@ -15,7 +15,7 @@ from peromq._core.flow cimport Chunk, chunk_unref, count_get, flow_front
 from peromq._core.handles_base cimport enter, inherited, leave, settle, wakes_of
 from peromq._core.handles_frame cimport make_error
 from peromq._core.handles_kinds cimport KindHandle
-from peromq._core.news cimport news_take, tally
+from peromq._core.news cimport count_kept, news_take, tally
 from peromq._core.patterns cimport ENOTSUP
 from peromq._core.sock cimport sock_drop_pipe, sock_find, sock_flush, sock_process
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -43,7 +43,7 @@ cdef void fill(Row* r, Pipe* p) noexcept nogil:
     r.send_queue = p.outq.written - count_get(&p.outq.nread)
     r.receive_queue = p.inq.produced.load(memory_order_relaxed) - p.inq.nread
     if p.raw != NULL:
-        r.receive_queue += p.raw.produced.load(memory_order_relaxed) - count_get(&p.raw.nread)
+        r.receive_queue += p.raw.produced.load(memory_order_relaxed) - count_get(&p.raw.nread) + count_kept(p)
     r.number = p.number
     r.connected = (p.conn != NULL or p.link != NULL) and not p.ended
     r.muted = p.mute

@@ -1,14 +1,14 @@
 # The newest message of each topic. A newer one takes the place of the one before it, so no topic waits longer because others are busy.
 # Who calls is the consumer of the flow that is taken from, or the producer of the one that is given to.
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 from libcpp.atomic cimport memory_order_seq_cst
 
 from cython.operator cimport dereference
 
-from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, FrameRef, flow_commit, flow_next, flow_peek, flow_put, flow_put_body,
-                                flow_rollback)
+from peromq._core.flow cimport (BIG, F_COMMAND, F_MORE, FrameRef, flow_commit, flow_next, flow_octets_out, flow_peek, flow_put,
+                                flow_put_body, flow_rollback)
 
 cdef enum:
     HEAD = 9                # flags, and a size_t
@@ -81,10 +81,14 @@ cdef void latest_take_back(Latest* self, Flow* f) noexcept nogil:
     cdef FrameRef fr
     cdef string topic
     cdef string message
+    cdef uint64_t had
     if not flow_peek(f, &fr):
         return
     topic.assign(<const char*>fr.data, fr.size)
+    had = flow_octets_out(f)
     take_rest(f, &fr, &message)
+    f.aside_in += 1                         # nobody has received it
+    f.aside_in_octets += flow_octets_out(f) - had
     if self.places.find(topic) != self.places.end():
         return
     self.first -= 1

@@ -11,4 +11,5 @@ cdef void news_topic(Sock* s, Pipe* p, const uint8_t* topic, size_t n) noexcept 
 cdef void count_drop(Pipe* p) noexcept nogil
 cdef void count_unroutable(Sock* s) noexcept nogil
 cdef void count_gone(Sock* s, Pipe* p) noexcept nogil
+cdef size_t count_kept(Pipe* p) noexcept nogil
 cdef void tally(Pipe* p, Totals* t) noexcept nogil

@@ -9,7 +9,7 @@ from libcpp.string cimport string
 
 from peromq._core.flow cimport count_get, flow_octets_in, flow_octets_out
 from peromq._core.notify cimport engine_post
-from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_t, pthread_mutex_unlock
 from peromq._core.types cimport NEWS_DROPPED, NEWS_POSTED, NEWS_SUBSCRIBED
 
 cdef enum:
@@ -73,8 +73,27 @@ cdef void count_unroutable(Sock* s) noexcept nogil:
         engine_post(s.engine, NEWS, s.news_number.load(memory_order_relaxed), 0)
 
 
+cdef inline size_t kept(Pipe* p) noexcept nogil:
+    """CONFLATE_TOPICS: messages between raw and inq."""
+    return p.latest.topics.size() if p.latest != NULL else 0
+
+
+cdef size_t count_kept(Pipe* p) noexcept nogil:
+    cdef pthread_mutex_t* m = &p.link.lock if p.link != NULL else &p.conn.rlock if p.conn != NULL else NULL
+    cdef size_t n
+    if p.latest == NULL:
+        return 0
+    if m != NULL:
+        pthread_mutex_lock(m)
+    n = kept(p)
+    if m != NULL:
+        pthread_mutex_unlock(m)
+    return n
+
+
 cdef void tally(Pipe* p, Totals* t) noexcept nogil:
     """Add what p has seen so far."""
+    cdef pthread_mutex_t* m
     t.sent += p.outq.written - p.outq.aside
     t.received += p.inq.nread - p.inq.aside_in
     t.sent_octets += flow_octets_in(p.outq)
@@ -86,11 +105,12 @@ cdef void tally(Pipe* p, Totals* t) noexcept nogil:
         t.stopped += count_get(&p.inq.stops)
         return
     t.stopped += count_get(&p.raw.stops)
-    if p.link != NULL:
-        pthread_mutex_lock(&p.link.lock)
-    t.replaced += count_get(&p.raw.nread) - p.raw.aside_in - p.inq.written + p.inq.aside_in
-    if p.link != NULL:
-        pthread_mutex_unlock(&p.link.lock)
+    m = &p.link.lock if p.link != NULL else &p.conn.rlock if p.conn != NULL else NULL
+    if m != NULL:
+        pthread_mutex_lock(m)
+    t.replaced += count_get(&p.raw.nread) - p.raw.aside_in - p.inq.written + p.inq.aside_in - p.rejected - kept(p)
+    if m != NULL:
+        pthread_mutex_unlock(m)
 
 
 cdef void count_gone(Sock* s, Pipe* p) noexcept nogil:

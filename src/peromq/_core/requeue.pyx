@@ -21,7 +21,7 @@ from peromq._core.latest cimport latest_give, latest_new, latest_take, latest_ta
 from peromq._core.notify cimport link_post
 from peromq._core.reader cimport conn_resume
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_t, pthread_mutex_unlock
-from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, Conn
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, T_XSUB, Conn
 
 
 # ---------------------------------------------------------------- all of it
@@ -102,6 +102,8 @@ cdef bint conflates_out(Sock* s) noexcept nogil:
 
 
 cdef bint conflates_in(Sock* s) noexcept nogil:
+    if s.type == T_XSUB:
+        return s.conflate == BY_TOPIC
     return s.conflate and (s.type == T_PULL or s.type == T_DEALER or s.type == T_SUB)
 
 
