@@ -229,6 +229,7 @@ cdef class CoreHandle:
 
     @property
     def closed(self):
+        """Was the socket closed, by this or another of its handles? Thread-safe."""
         return self.s == NULL or (self.s.state.load(memory_order_relaxed) & S_CLOSED) != 0
 
     # ------------------------------------------------ control plane

@@ -187,6 +187,7 @@ cdef class Frame:
 
     @property
     def tracker(self):
+        """A `MessageTracker` of the memory, with track=True; else None."""
         return self._tracker
 
     @property
