@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from .._core import handles_octets as octets
 from ..constants import Event
 from ..zmtp import Handshake, NullMechanism, PeerInfo, ProtocolError, ZapNeeded
 from .loop import READ, WRITE, Loop, Owner, Timer
 
-_READ_SIZE = 8192
 _COURTESY = 0.2  # seconds for which a side that should hear the peer's READY first keeps its own
 _REFUSED_TIME = 30.0  # seconds a refused peer is kept if HANDSHAKE_IVL sets no limit
 
@@ -224,7 +224,7 @@ class Session:
 
     def _read(self) -> None:
         try:
-            data = self.connection.recv(_READ_SIZE)
+            data = octets.receive(self.connection.fileno())
         except BlockingIOError:
             return
         if data:
@@ -243,7 +243,8 @@ class Session:
                 return
         if self._unsent:
             try:
-                self._unsent = self._unsent[self.connection.send(self._unsent) :]
+                sent = octets.send(self.connection.fileno(), self._unsent)
+                self._unsent = self._unsent[sent:]
             except BlockingIOError:
                 pass
         wanted = WRITE if self._unsent else 0
@@ -256,7 +257,8 @@ class Session:
     def _say_why(self) -> None:
         """Send what the mechanism left for the peer, an ERROR command; as far as it goes."""
         try:
-            self.connection.send(self._unsent + self.handshake.data_to_send())
+            last = self._unsent + self.handshake.data_to_send()
+            octets.send(self.connection.fileno(), last)
         except OSError:
             pass
 
