@@ -1,13 +1,16 @@
 """One end of a multicast test, in its own process: a publisher or a subscriber, ours or libzmq's.
 
 A publisher says "ready", sends when it reads a line, says "sent", closes at the next line. A
-subscriber says "ready", and what it got as JSON when the last message came or none for a while.
+subscriber says "ready" when it has joined, and what it got as JSON when the last message came or
+none for a while.
 """
 
 import argparse
 import json
 import sys
 import zlib
+
+from tests.interop.multicast_groups import wait_joined
 
 RATE, RECOVERY_IVL, SNDHWM, RCVHWM, RCVTIMEO, LINGER = 8, 9, 23, 24, 27, 17
 MULTICAST_HOPS, MAXTPDU, SNDBUF, RCVBUF = 25, 84, 11, 12
@@ -64,6 +67,8 @@ def main() -> None:
     if not publisher and not chosen.x:
         sock.setsockopt(SUBSCRIBE, chosen.topic.encode())
     (sock.bind if chosen.bind else sock.connect)(chosen.endpoint)
+    if not publisher:
+        wait_joined(chosen.endpoint)
     print("ready", flush=True)
     if publisher:
         while line := sys.stdin.readline().split():

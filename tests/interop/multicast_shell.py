@@ -12,6 +12,7 @@ import sys
 
 import peromq as zmq
 from peromq.utils.monitor import recv_monitor_message
+from tests.interop.multicast_groups import wait_joined
 
 TIMEOUT = 15_000  # ms
 
@@ -40,6 +41,8 @@ def main() -> None:
         sock.subscribe(b"")
     feed = sock.get_monitor_socket(zmq.EVENT_ALL_PEROMQ, version=2)
     sock.connect(chosen.endpoint)
+    if chosen.role == "SUB":
+        wait_joined(chosen.endpoint)
     print("ready", flush=True)
     while line := sys.stdin.readline().split():
         match line:
