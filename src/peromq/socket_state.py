@@ -212,7 +212,7 @@ class SocketState:
             self.context.inproc.bind(_inproc_name(endpoint), self)
             self.options.last_endpoint = endpoint
         else:
-            _check_endpoint(endpoint)
+            _check_endpoint(endpoint, self.type)
             self.options.last_endpoint = self.context.control_for(endpoint).bind(core, endpoint)
 
     def connect(self, endpoint: str) -> None:
@@ -223,7 +223,7 @@ class SocketState:
             if binder is not None and binder.on_peer is not None:
                 binder.on_peer()
         else:
-            _check_endpoint(endpoint)
+            _check_endpoint(endpoint, self.type)
             self.options.last_endpoint = self.context.control_for(endpoint).connect(core, endpoint)
         self.options.connect_routing_id = b""  # it was for this connect only
 
@@ -269,11 +269,10 @@ class SocketState:
             self.context.inproc.drop(_inproc_name(endpoint), self)
             self.links.end(endpoint)
             return
-        _check_endpoint(endpoint)
+        _check_endpoint(endpoint, self.type)
         if self.context.control is None:
             raise ZMQError(ENOENT)
-        self.context.control.disconnect(core, endpoint)
-        self.links.end(endpoint)
+        self.links.end(self.context.control.disconnect(core, endpoint))
 
     def describe(self) -> str:
         """For people: its type, and where it is bound and connected."""
@@ -343,11 +342,11 @@ class SocketState:
         self.core = None
 
 
-def _check_endpoint(endpoint: str) -> None:
-    """ZMQError: EINVAL or EPROTONOSUPPORT unless it has a scheme of ours and an address."""
+def _check_endpoint(endpoint: str, kind: SocketType) -> None:
+    """ZMQError: EINVAL, EPROTONOSUPPORT or ENOCOMPATPROTO unless it can be an endpoint of such."""
     from .transports import check_endpoint  # not above: `import peromq` shall be quick
 
-    check_endpoint(endpoint)
+    check_endpoint(endpoint, kind)
 
 
 def _inproc_name(endpoint: str) -> str:

@@ -439,7 +439,6 @@ def test_directions(sock: Any) -> None:
         ("udp://127.0.0.1:", errno.EINVAL),
         ("udp://127.0.0.1:65536", errno.EINVAL),
         ("udp://127.0.0.1:x", errno.EINVAL),
-        ("udp://:5555", errno.EINVAL),
         ("udp://lo;127.0.0.1:5555", errno.EINVAL),
         ("udp://;127.0.0.1:5555", errno.EINVAL),
         ("udp://nosuch0;239.0.0.1:5555", errno.ENODEV),
@@ -453,6 +452,14 @@ def test_bad_endpoints(sock: Any, endpoint: str, number: int) -> None:
         with raises_errno(number) as caught:
             verb(endpoint)
         assert endpoint in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["udp://:5555", "udp://a b:5555"])
+def test_hosts_that_are_none(sock: Any, endpoint: str) -> None:
+    with raises_errno(errno.ENODEV):
+        sock("DISH").bind(endpoint)
+    with raises_errno(errno.EINVAL):
+        sock("RADIO").connect(endpoint)
 
 
 def test_a_radio_needs_a_port(sock: Any) -> None:

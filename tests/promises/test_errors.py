@@ -18,6 +18,7 @@ BAD_ENDPOINTS = {
     "tcp://127.0.0.1:http": errno.EINVAL,
     "bogus://127.0.0.1:80": zmq.EPROTONOSUPPORT,
 }
+NO_HOSTS = ["", "a b", "127.0.0.1/", "@", "[]", "[::1", "-"]
 
 
 @pytest.mark.parametrize("endpoint", BAD_ENDPOINTS)
@@ -49,6 +50,13 @@ def test_an_interface_that_is_not_there(sock: Any) -> None:
     with raises_errno(errno.ENODEV) as caught:
         sock("PULL").bind("tcp://nosuchinterface0:5555")
     assert "tcp://nosuchinterface0:5555" in str(caught.value)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_what_can_be_no_interface_to_bind_to(sock: Any, host: str) -> None:
+    with raises_errno(errno.ENODEV) as caught:
+        sock("PULL").bind(f"tcp://{host}:*")
+    assert f"tcp://{host}:*" in str(caught.value)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "inproc"])
@@ -84,6 +92,46 @@ def test_unbinding_twice(sock: Any) -> None:
     pull.unbind(endpoint)
     with raises_errno(errno.ENOENT):
         pull.unbind(endpoint)
+
+
+@pytest.mark.parametrize("how", ["unbind", "disconnect"])
+@pytest.mark.parametrize(
+    ("endpoint", "number"),
+    [
+        ("", errno.EINVAL),
+        ("nonsense", errno.EINVAL),
+        ("tcp://", errno.EINVAL),
+        ("tcp://no port", errno.ENOENT),
+        ("bogus://127.0.0.1:80", zmq.EPROTONOSUPPORT),
+        ("udp://127.0.0.1:5555", zmq.ENOCOMPATPROTO),
+    ],
+)
+def test_dropping_what_can_be_no_endpoint(sock: Any, how: str, endpoint: str, number: int) -> None:
+    for before in (None, "tcp://127.0.0.1:*"):
+        with raises_errno(number):
+            getattr(sock("PULL", bind=before), how)(endpoint)
+
+
+@pytest.mark.parametrize("made_by", ["localhost", "127.0.0.1", "127.1"])
+@pytest.mark.parametrize("ended_by", ["localhost", "127.0.0.1", "127.1"])
+def test_an_endpoint_by_another_name(
+    sock: Any, endpoints: Any, made_by: str, ended_by: str
+) -> None:
+    """What is bound is known by its address, whatever it was bound by; a name is resolved."""
+    port = endpoints.hold_port()
+    pull = sock("PULL", bind=f"tcp://{made_by}:{port}")
+    pull.unbind(f"tcp://{ended_by}:{port}")
+    with raises_errno(errno.ENOENT):
+        pull.unbind(f"tcp://{ended_by}:{port}")
+
+
+def test_a_connect_by_another_name(sock: Any) -> None:
+    """A connect is known by the text it was made with, or by what a name here resolves to."""
+    push = sock("PUSH", connect="tcp://127.0.0.1:5")
+    push.disconnect("tcp://localhost:5")
+    push.connect("tcp://localhost:5")
+    with raises_errno(errno.ENOENT):
+        push.disconnect("tcp://127.0.0.1:5")
 
 
 def test_unbinding_by_the_wildcard(sock: Any) -> None:

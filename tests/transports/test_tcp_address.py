@@ -59,7 +59,7 @@ def test_bind_addresses(address: str, expected: tuple[str, int]) -> None:
 def test_no_bind_addresses(address: str) -> None:
     with pytest.raises(ZMQError, match="the endpoint") as caught:
         parse_bind(address, "the endpoint")
-    assert caught.value.errno == errno.EINVAL
+    assert caught.value.errno in (errno.EINVAL, errno.ENODEV)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Protocol
 from .. import unpatched
 from ..constants import Errno, Event, SocketType
 from ..error import ZMQError
-from ..transports import MULTICAST, Transport, UdpTransport, check_endpoint, split_endpoint
+from ..transports import MULTICAST, Transport, UdpTransport, same_endpoints, split_endpoint
 from .datagrams import DatagramPeer, open_datagrams
 from .dialer import Dialer
 from .facts import ControlFacts
@@ -152,9 +152,12 @@ class Control:
         """Stop listening; peers accepted there are flushed (LINGER) and cut. ENOENT if unknown."""
         self._drop(sock, endpoint)
 
-    def disconnect(self, sock: Core, endpoint: str) -> None:
-        """Flush (LINGER) and end the connections made by connect(endpoint). ENOENT if unknown."""
-        self._drop(sock, endpoint)
+    def disconnect(self, sock: Core, endpoint: str) -> str:
+        """Flush (LINGER) and end the connections made by connect(endpoint). ENOENT if unknown.
+
+        Returns the endpoint as it was given then: another name of the same address will do.
+        """
+        return self._drop(sock, endpoint)
 
     def close_socket(self, sock: Core, linger: int) -> None:
         """End all its endpoints. What is unsent is flushed in the background for `linger` ms.
@@ -308,20 +311,22 @@ class Control:
             self._hub.loop.post(peer.start, peer)
         return endpoint
 
-    def _drop(self, sock: Core, endpoint: str) -> None:
-        """As in libzmq, unbind and disconnect are one: whatever has this endpoint is ended."""
-        check_endpoint(endpoint)
+    def _drop(self, sock: Core, endpoint: str) -> str:
+        """As in libzmq, unbind and disconnect are one: whatever has this endpoint is ended.
+
+        If nothing has, what its host resolves to is tried.
+        """
         record = self._records.get(id(sock.options)) if os.getpid() == self._pid else None
-        listeners: list[Listener] = []
-        dialers: list[Dialer | MulticastPeer] = []
-        datagrams: list[DatagramPeer] = []
+        name, found = endpoint, None
         if record is not None:
-            with record.lock:
-                listeners = record.listeners.pop(endpoint, [])
-                dialers = record.dialers.pop(endpoint, [])
-                datagrams = record.datagrams.pop(endpoint, [])
-        if not (listeners or dialers or datagrams):
+            found = record.take(endpoint)
+            if found is None:
+                for name in same_endpoints(endpoint, sock.options):
+                    if found := record.take(name):
+                        break
+        if found is None:
             raise ZMQError(errno.ENOENT, f"not bound or connected (addr={endpoint!r})")
+        listeners, dialers, datagrams = found
         loop = self._hub.loop
         linger: int = sock.options.linger
         peers: list[Dialer | MulticastPeer | DatagramPeer] = [*dialers, *datagrams]
@@ -331,6 +336,7 @@ class Control:
         for listener in listeners:
             loop.run(functools.partial(listener.unbind, linger), _CALL_WAIT)
         self._await_ports(datagrams)
+        return name
 
     # -- control thread
 

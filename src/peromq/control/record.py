@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("peromq")
 
 
+Endpoints = tuple["list[Listener]", "list[Dialer | MulticastPeer]", "list[DatagramPeer]"]
 _PeerT = TypeVar("_PeerT", bound="Peer")
 
 
@@ -97,6 +98,16 @@ class SocketRecord:
         """Control thread: no news about it matter any more."""
         self.peers.pop(token, None)
         self.hub.peers.pop(token, None)
+
+    def take(self, endpoint: str) -> Endpoints | None:
+        """What has this endpoint, which is then no longer listed; None if nothing has."""
+        with self.lock:
+            taken = (
+                self.listeners.pop(endpoint, []),
+                self.dialers.pop(endpoint, []),
+                self.datagrams.pop(endpoint, []),
+            )
+        return taken if any(taken) else None
 
     def unlist(self, table: dict[str, list[_PeerT]], peer: _PeerT) -> None:
         """No longer found in `dialers` or `datagrams` by its endpoint. Idempotent."""

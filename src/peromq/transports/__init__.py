@@ -7,6 +7,7 @@ know what will be said on the connection. One file per transport; `base` has wha
 
 import errno
 
+from ..constants import Errno, SocketType
 from .base import (
     Listening,
     MakePreamble,
@@ -48,6 +49,7 @@ __all__ = [
     "WebPlace",
     "check_endpoint",
     "finish_connect",
+    "same_endpoints",
     "split_endpoint",
 ]
 
@@ -79,12 +81,31 @@ INSTEAD = {
 """Transports of libzmq that are not here, and what to use."""
 
 
-def check_endpoint(endpoint: str) -> None:
-    """Has it a scheme of ours, of whatever kind, and an address? Raises ZMQError as below."""
+_PUBLISHING = {SocketType.PUB, SocketType.XPUB, SocketType.SUB, SocketType.XSUB}
+_ONLY_FOR = {
+    "udp": {SocketType.RADIO, SocketType.DISH, SocketType.DGRAM},
+    "pgm": _PUBLISHING,
+    "epgm": _PUBLISHING,
+}
+
+
+def check_endpoint(endpoint: str, kind: SocketType) -> None:
+    """Has it a scheme that such a socket can go by, and an address?
+
+    Raises ZMQError: as below, and ENOCOMPATPROTO.
+    """
     scheme, separator, address = endpoint.partition("://")
-    if separator and address and scheme in MULTICAST:
-        return
-    split_endpoint(endpoint)
+    if not (separator and address and scheme in MULTICAST):
+        split_endpoint(endpoint)
+    if scheme in _ONLY_FOR and kind not in _ONLY_FOR[scheme]:
+        raise error(Errno.ENOCOMPATPROTO, f"{scheme} is not for {kind.name}", endpoint)
+
+
+def same_endpoints(endpoint: str, options: StreamOptions) -> list[str]:
+    """By what other texts what is bound there may be known; see `TcpTransport.bound_as`."""
+    scheme, _, address = endpoint.partition("://")
+    transport = TRANSPORTS.get(scheme)
+    return transport.bound_as(address, options) if isinstance(transport, TcpTransport) else []
 
 
 def split_endpoint(endpoint: str) -> tuple[Transport, str]:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 
+from ..error import ZMQError
 from .base import (
     Listening,
     MakePreamble,
@@ -81,9 +82,24 @@ class TcpTransport:
         """What of an address says where the peer is, for transports on top that say more."""
         return address
 
+    def bound_as(self, address: str, options: StreamOptions) -> list[str]:
+        """The endpoints that a listener bound to this address may have; none for wildcards.
+
+        A name is resolved, which may block.
+        """
+        place = self.tcp_part(address)
+        try:
+            where = parse_bind(place, address)
+            found = [] if where.host == "*" else local_addresses(where, bool(options.ipv6))
+        except (ZMQError, OSError):
+            return []
+        return [self._endpoint(each) + address[len(place) :] for _, each in found]
+
     def endpoint_of(self, connection: socket.socket) -> str:
         """tcp://ADDRESS:PORT of our end."""
-        address = connection.getsockname()
+        return self._endpoint(connection.getsockname())
+
+    def _endpoint(self, address: SocketAddress) -> str:
         host = _host(address)
         return (
             f"{self.scheme}://[{host}]:{address[1]}"

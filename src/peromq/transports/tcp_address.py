@@ -37,8 +37,8 @@ class HostPort:
 
 
 def parse_bind(address: str, endpoint: str) -> HostPort:
-    """`INTERFACE:PORT`. Raises ZMQError(EINVAL)."""
-    return _parse(address, endpoint, _local_host, lowest_port=0)
+    """`INTERFACE:PORT`. Raises ZMQError: EINVAL, or ENODEV for what cannot be an interface."""
+    return _parse(address, endpoint, _local_host, lowest_port=0, no_host=errno.ENODEV)
 
 
 def parse_connect(address: str, endpoint: str) -> tuple[HostPort | None, HostPort]:
@@ -133,18 +133,23 @@ def _zone_index(zone: str) -> int:
 
 
 def _parse(
-    address: str, endpoint: str, host_of: Callable[[str], str | None], lowest_port: int
+    address: str,
+    endpoint: str,
+    host_of: Callable[[str], str | None],
+    lowest_port: int,
+    no_host: int = errno.EINVAL,
 ) -> HostPort:
     text, separator, port = address.rpartition(":")
-    if not separator or not text:
+    if not separator:
         raise error(errno.EINVAL, "expected HOST:PORT", endpoint)
-    host = host_of(text)
-    if host is None:
-        raise error(errno.EINVAL, f"{text!r} is no host", endpoint)
     if lowest_port == 0 and port == "*":
-        return HostPort(host, 0)
+        port = "0"
     if not (port.isascii() and port.isdigit() and lowest_port <= int(port[:6]) <= 65535):
         raise error(errno.EINVAL, f"{port!r} is no port of {lowest_port}..65535", endpoint)
+    host = host_of(text)
+    if host is None:
+        number = errno.EINVAL if ";" in text else no_host
+        raise error(number, f"{text!r} is no host, where HOST:PORT was expected", endpoint)
     return HostPort(host, int(port))
 
 
