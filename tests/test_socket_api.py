@@ -40,6 +40,40 @@ def test_classes_have_all_that_pyzmqs_have(name: str) -> None:
         assert shapes[0] == shapes[1][: len(shapes[0])], key
 
 
+ADDED = {
+    "Context": {"shutdown", "statistics"},
+    "Frame": {"fast_copy"},  # pyzmq's, but hidden in its compiled class
+    "Poller": {"ppoll"},
+    "Socket": {
+        *("connect_peer", "disconnect_peer", "datagram_counts", "peer_state", "request"),
+        *("monitor_pipes_stats", "options", "recv_many", "send_many", "statistics"),
+        *("subscriber_count", "wait_connected", "wait_subscribed", "wait_subscribers"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["Context", "Socket", "Poller", "MessageTracker", "Frame"])
+@pytest.mark.parametrize("module", ["zmq", "zmq.asyncio"])
+def test_nothing_internal_is_public(module: str, name: str) -> None:
+    """What dir() shows besides is documented, or an option's name."""
+    if module == "zmq.asyncio" and name in ("MessageTracker", "Frame"):
+        pytest.skip("not in zmq.asyncio")
+    theirs = getattr(importlib.import_module(module), name)
+    ours = getattr(importlib.import_module(module.replace("zmq", "peromq")), name)
+    options = {*zmq.SocketOption.__members__, *zmq.ContextOption.__members__}
+    public = {key for key in dir(ours) if not key.startswith("_") and key.upper() not in options}
+    assert public - set(dir(theirs)) == ADDED.get(name, set())
+
+
+def test_nothing_internal_is_in_the_package() -> None:
+    theirs = importlib.import_module("zmq")
+    ours = {name for name in dir(zmq) if not name.startswith("_")} - set(zmq.__all__)
+    assert ours <= {*dir(theirs), "anyio", "trio", "green", "eventloop", "ssh", "log"}
+    modules = {"annotations", "contextmanager", "os", "sys"}  # what pyzmq happens to import
+    known = {name for name in dir(theirs) if not name.startswith("_")}
+    assert known - set(dir(zmq)) - modules <= set(vars(zmq)) | {"green", "eventloop", "ssh", "log"}
+
+
 def test_modules_that_programs_refer_to() -> None:
     assert zmq.sugar.socket.Socket is zmq.Socket
     assert zmq.sugar.context.Context is zmq.Context

@@ -112,6 +112,17 @@ __all__ = [
 ]
 __all__ += constants.__all__
 
+_MODULES = {
+    *("anyio", "asyncio", "auth", "backend", "constants", "decorators", "devices", "error"),
+    *("eventloop", "green", "log", "ssh", "sugar", "trio", "utils"),
+}
+
+
+def __dir__() -> list[str]:
+    """Names for users: other modules are nobody's business but ours."""
+    found = {name for name in globals() if name in _MODULES or name.startswith("__")}
+    return sorted(found | set(__all__))
+
 
 def get_includes() -> list[str]:
     """Directories for `cimport peromq`: there is no C API, so only the package's own."""

@@ -17,7 +17,7 @@ from .constants import Errno, Event, SocketType
 from .error import ZMQError
 
 if TYPE_CHECKING:
-    from ._core.handles import SocketCore
+    from ._core.handles_watch import ControlCore
     from .links import Links
     from .socket_state import SocketState
 
@@ -175,7 +175,7 @@ class InprocRegistry:
             for token in tokens:
                 core.close_pipe(token)
 
-    def close(self, socket: SocketState, core: SocketCore, linger: int) -> None:
+    def close(self, socket: SocketState, core: ControlCore, linger: int) -> None:
         """End a socket's part in everything. Unless `linger` is 0, what it sent stays readable.
 
         Peers that are there read it whenever they like; a name waits `linger` ms for its bind.

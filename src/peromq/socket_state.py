@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import unpatched
-from ._core.handles import SocketCore
+from ._core.handles_watch import ControlCore
 from .constants import Errno, Event, SocketOption, SocketType
 from .error import Again, ContextTerminated, ZMQError, strerror
 from .inproc import ENOENT, InprocLinks
@@ -61,7 +61,7 @@ MAX_GROUP = 255
 _by_number: weakref.WeakValueDictionary[int, SocketState] = weakref.WeakValueDictionary()
 
 
-class WireCore(SocketCore):
+class WireCore(ControlCore):
     """A socket as the control plane sees it.
 
     It is not the user's handle, so that the control plane keeps no handle alive. The user's side

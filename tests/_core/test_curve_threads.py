@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from peromq._core.handles import EV_DISCONNECTED, EV_FLUSHED, Engine, SocketCore
+from peromq._core.handles import EV_DISCONNECTED, EV_FLUSHED, Engine
 from peromq._core.handles_codec import CurveCodec
+from peromq._core.handles_watch import ControlCore
 from tests._core.wire import DEALER
 from tests.helpers import together, wait_until
 from tests.oracle.curve import CLIENT, SERVER
@@ -20,7 +21,7 @@ class End:
 
     def __init__(self, fd: int, sends: bytes, hears: bytes) -> None:
         self.engine = Engine(1)
-        self.core = SocketCore(self.engine, DEALER)
+        self.core = ControlCore(self.engine, DEALER)
         codec = CurveCodec(
             key=KEY, send_prefix=sends, recv_prefix=hears, send_nonce=2, recv_nonce=1
         )

@@ -1,4 +1,4 @@
-from peromq._core.handles_watch cimport WatchHandle
+from peromq._core.handles_base cimport CoreHandle
 
-cdef class SocketCore(WatchHandle):
+cdef class SocketCore(CoreHandle):
     pass

@@ -17,9 +17,8 @@ from peromq._core.fast cimport recv_fast, recv_fast_done, send_fast
 from peromq._core.flow cimport BIG, F_MORE, Chunk, Flow, FrameRef, body_new, body_offer, body_wanted, chunk_unref
 from peromq._core.handles_frame cimport Frame as CFrame
 from peromq._core.handles_frame cimport finished_tracker, frame_received, make_error
-from peromq._core.handles_base cimport LOOKS, enter, leave, moved_on, note_events, settle, wakes_of
+from peromq._core.handles_base cimport LOOKS, CoreHandle, enter, leave, moved_on, note_events, settle, wakes_of
 from peromq._core.handles_parts cimport Part, Whom, part_end, part_of, put_for, put_message, whom_of
-from peromq._core.handles_watch cimport WatchHandle
 from peromq._core.patterns cimport recv_done, recv_peek, send_frame
 from peromq._core.sock cimport sock_flush, sock_state
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -382,7 +381,7 @@ cdef object _again():
 
 # ---------------------------------------------------------------- socket
 
-cdef class SocketCore(WatchHandle):
+cdef class SocketCore(CoreHandle):
     """The data calls of a socket. Every method may be called from any thread."""
 
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):

@@ -1,4 +1,4 @@
-from peromq._core.handles_base cimport CoreHandle
+from peromq._core.handles_control cimport ControlHandle
 
-cdef class KindHandle(CoreHandle):
+cdef class KindHandle(ControlHandle):
     pass

@@ -2,22 +2,23 @@
 # border are in handles.pyx.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINVAL, ENOMEM, ENOTSOCK
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libcpp.atomic cimport memory_order_relaxed
 
 from peromq._core.groups cimport dish_join
-from peromq._core.handles_base cimport CoreHandle, enter, leave, settle
+from peromq._core.handles_base cimport enter, leave, settle
+from peromq._core.handles_control cimport ControlHandle
 from peromq._core.handles_frame cimport make_error
 from peromq._core.numbered cimport number_find
 from peromq._core.patterns cimport ENOTSUP
-from peromq._core.router cimport router_find, router_room
+from peromq._core.router cimport router_find
 from peromq._core.sock cimport pipe_new_wire, sock_add_pipe, sock_attach, sock_drop_pipe, sock_find, sock_has_peer, sock_process
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_unlock
-from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, T_ROUTER, T_STREAM, WOULD_BLOCK, Pipe, Sock
+from peromq._core.types cimport OK, S_CLOSED, T_DGRAM, T_ROUTER, T_STREAM, Pipe, Sock
 from peromq._core.udp cimport AF_INET6, Datagrams, parse_address, udp_free, udp_new
 
 
-cdef class KindHandle(CoreHandle):
+cdef class KindHandle(ControlHandle):
     """Every method may be called from any thread."""
 
     def attach_datagrams(self, int64_t token, int fd, *, bint receives, str to="", uint32_t scope=0, int thread=-1):
@@ -71,34 +72,6 @@ cdef class KindHandle(CoreHandle):
         leave(self)
         if rc != OK:
             raise make_error(rc)
-
-    def datagram_counts(self):
-        """Datagrams received, received and dropped as malformed or too long, sent, and lost on sending."""
-        cdef uint64_t taken, bad, sent, lost
-        enter(self)
-        taken = self.s.udp_in.load(memory_order_relaxed)
-        bad = self.s.udp_bad.load(memory_order_relaxed)
-        sent = self.s.udp_out.load(memory_order_relaxed)
-        lost = self.s.udp_lost.load(memory_order_relaxed)
-        leave(self)
-        return taken, bad, sent, lost
-
-    def peer_state(self, bytes routing_id not None):
-        """ROUTER: POLLOUT if there is room for a message to the peer of this routing id, else 0 (zmq_socket_get_peer_state).
-
-        ZMQError: EHOSTUNREACH if there is none, ENOTSUP on other sockets.
-        """
-        cdef int rc = ENOTSUP
-        enter(self)
-        sock_process(self.s)
-        if self.s.type == T_ROUTER:
-            rc = router_room(self.s, PyBytes_AS_STRING(routing_id), PyBytes_GET_SIZE(routing_id))
-        leave(self)
-        if rc == OK:
-            return 2
-        if rc == WOULD_BLOCK:
-            return 0
-        raise make_error(rc)
 
     def number_of_token(self, int64_t token):
         """SERVER, PEER: the routing id of a peer; 0 if there is none."""

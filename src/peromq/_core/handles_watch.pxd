@@ -1,4 +1,4 @@
 from peromq._core.handles_kinds cimport KindHandle
 
-cdef class WatchHandle(KindHandle):
+cdef class ControlCore(KindHandle):
     pass

@@ -61,7 +61,7 @@ cdef tuple as_tuple(const Totals* t):
     return t.sent, t.received, t.sent_octets, t.received_octets, t.dropped, t.rejected, t.replaced, t.full, t.stopped
 
 
-cdef class WatchHandle(KindHandle):
+cdef class ControlCore(KindHandle):
     """Every method may be called from any thread."""
 
     # ------------------------------------------------ statistics

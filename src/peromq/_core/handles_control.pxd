@@ -1,0 +1,4 @@
+from peromq._core.handles cimport SocketCore
+
+cdef class ControlHandle(SocketCore):
+    pass
