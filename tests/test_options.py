@@ -1,5 +1,6 @@
 """The option table and `Options`, against the installed pyzmq."""
 
+import copy
 import inspect
 import typing
 from collections.abc import Iterator
@@ -391,11 +392,29 @@ def test_none_unsets_what_a_null_pointer_unsets_in_libzmq() -> None:
     assert values.keys() == CLEARED_BY_NONE
     for number, value in values.items():
         options = Options(zmq.DEALER)
-        before = dict(vars(options))
+        before = values_of(options)
         options.set(number, value)
-        assert vars(options) != before
+        assert values_of(options) != before
         options.set(number, None)
-        assert vars(options) == before
+        assert values_of(options) == before
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    options = Options(zmq.DEALER)
+    options.set(zmq.SNDHWM, 5)
+    copied = copy.copy(options)
+    assert values_of(copied) == values_of(options)
+    options.set(zmq.SNDHWM, 6)
+    copied.set(zmq.RCVHWM, 7)
+    assert (copied.sndhwm, options.sndhwm) == (5, 6)
+    assert (copied.rcvhwm, options.rcvhwm) == (7, 1000)
+    assert Options(zmq.DEALER).sndhwm == 1000
+    with pytest.raises(zmq.ZMQError):
+        copied.set(zmq.SUBSCRIBE, b"")  # it knows whose it is
+
+
+def values_of(options: Options) -> dict[str, object]:
+    return {name: getattr(options, name) for name in typing.get_type_hints(Options)}
 
 
 def test_a_filter_for_ipv6_needs_the_option() -> None:

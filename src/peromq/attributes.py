@@ -107,7 +107,7 @@ def declare_options(cls: type) -> None:
 
 
 def _is_declared(cls: type, key: str) -> bool:
-    return any(key in base.__dict__ or key in _annotations(base) for base in cls.__mro__)
+    return hasattr(cls, key) or any(key in _annotations(base) for base in cls.__mro__)
 
 
 def _annotations(cls: type) -> Iterable[str]:

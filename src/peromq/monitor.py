@@ -103,6 +103,8 @@ class MonitorFeed:
 
     def stop(self) -> None:
         """Send MONITOR_STOPPED and close. Idempotent."""
+        if self._out is None:
+            return
         with self._lock:
             self.emit(Event.MONITOR_STOPPED, [0], ("", ""), accepted=False)
             out, self._out, self.events = self._out, None, 0

@@ -38,10 +38,7 @@ class OptionSpec(NamedTuple):
     doc: str
     needs: Feature | None = None  # a capability (`zmq.has`) without which the option is refused
     many: bool = False  # each set adds a value to a tuple
-
-    @property
-    def attribute(self) -> str:
-        return self.name.lower()
+    attribute: str = ""
 
     @property
     def is_bytes(self) -> bool:
@@ -97,6 +94,7 @@ def _row(
         doc=doc,
         needs=needs,
         many=many,
+        attribute=option.name.lower(),
     )
 
 

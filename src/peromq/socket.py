@@ -103,11 +103,14 @@ class Socket(
             context = ctx_or_socket
             state = context._state.new_socket(index(socket_type))
         super().__init__(None, 0, shadow=state.open_core())
-        self._state = state
-        self.context = cast("Context[Any]", context)  # None for a shadow made from a number
-        self.copy_threshold = COPY_THRESHOLD if copy_threshold is None else copy_threshold
-        self.type = state.type
-        self._type_name = state.type.name
+        self.__dict__.update(  # none of them is an option: `__setattr__` would look
+            _state=state,
+            context=context,  # None for a shadow made from a number
+            type=state.type,
+            _type_name=state.type.name,
+        )
+        if copy_threshold is not None:
+            self.copy_threshold = copy_threshold
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -25,6 +25,14 @@ def test_keys(one: bytes, two: bytes, three: bytes) -> None:
     assert handles_sodium.shared_keys(public) == []
 
 
+def test_random_octets() -> None:
+    assert handles_sodium.random(0) == b""
+    made = [handles_sodium.random(size) for size in [32] * 100]
+    assert len({*made}) == 100
+    assert all(len(octets) == 32 for octets in made)
+    assert len({*b"".join(made)}) > 200  # of 256
+
+
 @given(st.binary(max_size=300), NONCES, KEYS, st.integers(0, 10_000))
 def test_boxes(plain: bytes, nonce: bytes, key: bytes, place: int) -> None:
     box = handles_sodium.seal(plain, nonce, key)

@@ -15,6 +15,7 @@ cdef struct Sodium:
     int (*hsalsa20)(uint8_t* out, const uint8_t* m, const uint8_t* key, const uint8_t* c) noexcept nogil
     void (*memzero)(void* p, size_t n) noexcept nogil
     # handshakes
+    void (*random)(void* p, size_t n) noexcept nogil
     int (*public_key)(uint8_t* q, const uint8_t* n) noexcept nogil
     int (*beforenm)(uint8_t* k, const uint8_t* pk, const uint8_t* sk) noexcept nogil
     int (*seal)(uint8_t* c, const uint8_t* m, unsigned long long n, const uint8_t* nonce, const uint8_t* k) noexcept nogil

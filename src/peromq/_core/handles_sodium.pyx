@@ -47,6 +47,14 @@ def shared_keys(bytes public not None, *secrets):
     return keys
 
 
+def random(Py_ssize_t size):
+    """Octets that nobody can guess. See handles_sodium.pyi."""
+    cdef bytes octets = PyBytes_FromStringAndSize(NULL, size)
+    load_sodium()
+    sodium_table().random(PyBytes_AS_STRING(octets), size)
+    return octets
+
+
 def seal(bytes plain not None, bytes nonce not None, bytes key not None):
     """A box, the MAC in front."""
     cdef Py_ssize_t n = len(plain)
@@ -120,6 +128,7 @@ cdef int load_sodium() except -1:
     s.hsalsa20 = <int (*)(uint8_t*, const uint8_t*, const uint8_t*, const uint8_t*) noexcept nogil>find(
         library, b"crypto_core_hsalsa20")
     s.memzero = <void (*)(void*, size_t) noexcept nogil>find(library, b"sodium_memzero")
+    s.random = <void (*)(void*, size_t) noexcept nogil>find(library, b"randombytes_buf")
     s.public_key = <int (*)(uint8_t*, const uint8_t*) noexcept nogil>find(library, b"crypto_scalarmult_base")
     s.beforenm = <int (*)(uint8_t*, const uint8_t*, const uint8_t*) noexcept nogil>find(library, b"crypto_box_beforenm")
     s.seal = <int (*)(uint8_t*, const uint8_t*, unsigned long long, const uint8_t*, const uint8_t*) noexcept nogil>find(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -45,20 +44,13 @@ def mechanism_maker(options: SecurityOptions) -> Callable[[], Mechanism]:
     Raises ZMQError: ENOTSUP for a mechanism that is not there (never fall back to less security),
     EINVAL for options that are missing or do not go together.
     """
-    match SecurityMechanism(options.mechanism):
-        case SecurityMechanism.NULL:
-            return lambda: NullMechanism(_gate(options, ask=bool(options.zap_domain)))
-        case SecurityMechanism.PLAIN:
-            return _plain_server(options) if options.as_server else _plain_client(options)
-        case SecurityMechanism.CURVE:
-            try:
-                return _curve_server(options) if options.as_server else _curve_client(options)
-            except ImportError:
-                raise ZMQError(
-                    Errno.ENOTSUP, "Not supported (CURVE needs PyNaCl: pip install pynacl)"
-                ) from None
-        case SecurityMechanism.GSSAPI:
-            return _gssapi_server(options) if options.as_server else _gssapi_client(options)
+    server, client = _MAKERS[options.mechanism]
+    try:
+        return server(options) if options.as_server else client(options)
+    except ImportError:
+        raise ZMQError(
+            Errno.ENOTSUP, "Not supported (CURVE needs PyNaCl: pip install pynacl)"
+        ) from None
 
 
 def make_codec(traffic: CurveTraffic) -> CurveCodec:
@@ -71,6 +63,10 @@ def make_codec(traffic: CurveTraffic) -> CurveCodec:
 def _gate(options: SecurityOptions, *, ask: bool) -> ZapGate:
     """ZAP_ENFORCE_DOMAIN: whoever asks must get an answer."""
     return ZapGate(ask=ask, required=bool(options.zap_enforce_domain))
+
+
+def _null(options: SecurityOptions) -> Callable[[], Mechanism]:
+    return lambda: NullMechanism(_gate(options, ask=bool(options.zap_domain)))
 
 
 def _plain_client(options: SecurityOptions) -> Callable[[], Mechanism]:
@@ -97,8 +93,8 @@ def _curve_client(options: SecurityOptions) -> Callable[[], Mechanism]:
             server_key=options.curve_serverkey,
             public_key=options.curve_publickey,
             secret_key=options.curve_secretkey,
-            transient_secret=os.urandom(32),  # each is wiped when it has served
-            vouch_nonce=os.urandom(16),
+            transient_secret=handles_sodium.random(32),  # each is wiped when it has served
+            vouch_nonce=handles_sodium.random(16),
             sodium=handles_sodium,
         )
 
@@ -113,13 +109,13 @@ def _curve_server(options: SecurityOptions) -> Callable[[], Mechanism]:
     ask = bool(options.zap_domain) or not options.zap_enforce_domain
 
     def make() -> CurveServer:
-        nonces = os.urandom(32)
+        nonces = handles_sodium.random(32)
         return CurveServer(
             _gate(options, ask=ask),
             public_key=public_key,
             secret_key=options.curve_secretkey,
-            transient_secret=os.urandom(32),
-            cookie_key=os.urandom(32),
+            transient_secret=handles_sodium.random(32),
+            cookie_key=handles_sodium.random(32),
             welcome_nonce=nonces[:16],
             cookie_nonce=nonces[16:],
             sodium=handles_sodium,
@@ -157,6 +153,16 @@ def _gssapi_server(options: SecurityOptions) -> Callable[[], Mechanism]:
     return lambda: GssapiServer(
         _gate(options, ask=True), contexts(), encrypt=not options.gssapi_plaintext
     )
+
+
+_Maker = Callable[[SecurityOptions], Callable[[], Mechanism]]
+_MAKERS: dict[int, tuple[_Maker, _Maker]] = {
+    SecurityMechanism.NULL: (_null, _null),
+    SecurityMechanism.PLAIN: (_plain_server, _plain_client),
+    SecurityMechanism.CURVE: (_curve_server, _curve_client),
+    SecurityMechanism.GSSAPI: (_gssapi_server, _gssapi_client),
+}
+"""Of the server and of the client."""
 
 
 def _octets(text: str) -> bytes:

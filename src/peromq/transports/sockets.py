@@ -121,8 +121,10 @@ def finish_connect(sock: socket.socket) -> None:
     its source and so reach itself. That is a refusal too.
     """
     number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number == 0 and sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
-        number = errno.ECONNREFUSED
+    if number == 0:
+        own = sock.getsockname()
+        if isinstance(own, tuple) and own == sock.getpeername():  # of a Unix socket it is text
+            number = errno.ECONNREFUSED
     if number:
         raise OSError(number, os.strerror(number))
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from operator import methodcaller
 
 from .commands import build_metadata, parse_metadata
 from .compatibility import ANNOUNCES_ROUTING_ID, COMPATIBLE
@@ -288,21 +289,8 @@ class Handshake:
 
     def _advance(self) -> bool:
         """Take one step if enough octets are in; False when not."""
-        match self._state:
-            case State.SIGNATURE:
-                return self._read_signature()
-            case State.REVISION:
-                return self._read_revision()
-            case State.GREETING:
-                return self._read_greeting()
-            case State.COMMANDS:
-                return self._read_command()
-            case State.OLD_GREETING:
-                return self._read_old_greeting()
-            case State.OLD_IDENTITY:
-                return self._read_identity()
-            case _:
-                return False
+        step = _STEPS.get(self._state)
+        return step is not None and step(self)
 
     def _read_signature(self) -> bool:
         versioned = detect_signature(self._incoming)
@@ -430,6 +418,16 @@ class Handshake:
             raise
         if self.mechanism.done:
             self._state = State.ESTABLISHED
+
+
+_STEPS: dict[State, Callable[[Handshake], bool]] = {
+    State.SIGNATURE: methodcaller("_read_signature"),
+    State.REVISION: methodcaller("_read_revision"),
+    State.GREETING: methodcaller("_read_greeting"),
+    State.COMMANDS: methodcaller("_read_command"),
+    State.OLD_GREETING: methodcaller("_read_old_greeting"),
+    State.OLD_IDENTITY: methodcaller("_read_identity"),
+}
 
 
 @lru_cache(maxsize=8)  # a listener's are all the same
