@@ -27,7 +27,6 @@ from tests.helpers import (
     terminate,
     try_send,
     wait_until,
-    writable,
     zmq,
 )
 
@@ -214,17 +213,26 @@ def test_a_full_queue_blocks_and_loses_nothing(
     assert pull.recv() == b"first"
     parts = [body(1000), b"", b"end"]
     # the threads on the way, which relays have as well, may be slow in filling the last buffer
-    count = fill(push, parts, wait_ms=400 if transport in ("tls", "wss") else 100)
-    assert 5 <= count <= {"inproc": 10, "tls": 10_000, "wss": 10_000}.get(transport, 5000)
-    assert not writable(push)
+    count = fill(push, parts, wait_ms=400 if transport in ("tls", "wss") else 100, at_least=5)
+    assert count <= (most := {"inproc": 10, "tls": 10_000, "wss": 10_000}.get(transport, 5000))
     push.setsockopt(zmq.SNDTIMEO, 10)
-    with raises_errno(zmq.EAGAIN):
-        push.send_multipart(parts)
+    while more := fill(push, parts) + sends(push, parts):
+        count += more  # room may come late, but not for ever
+        assert count <= most
     for _ in range(count):
         assert pull.recv_multipart() == parts
     wait_until(lambda: try_send(push, b"room again"))
     assert pull.recv() == b"room again"
     assert not readable(pull)
+
+
+def sends(sock: Any, parts: list[bytes]) -> bool:
+    """Whether it is sent in time."""
+    try:
+        sock.send_multipart(parts)
+    except zmq.Again:
+        return False
+    return True
 
 
 @every_transport

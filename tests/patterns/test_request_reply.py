@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import (
+    comes,
     each_transport,
     last_endpoint,
     raises_errno,
@@ -266,7 +267,7 @@ def test_stale_replies_are_thrown_away_before_the_next_request(
 
 def fence(router: Any, req: Any, me: bytes) -> None:
     """Until what the router sent has come in: REQ does not show it, so watch an idle moment."""
-    req.poll(50)
+    comes(req, zmq.POLLIN, 50)
 
 
 @each_transport

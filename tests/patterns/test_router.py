@@ -128,7 +128,8 @@ def test_a_full_peer_loses_messages(sock: Any, endpoints: Any, transport: str) -
     for _ in range(2000):
         router.send_multipart([b"dealer", b"x" * 10_000], zmq.DONTWAIT)
 
-    assert 2 <= len(drain(dealer, 100)) < 2000
+    first = [dealer.recv() for _ in range(2)]
+    assert len(first) + len(drain(dealer, 100)) < 2000
 
 
 @each_transport
@@ -137,20 +138,19 @@ def test_mandatory_a_full_peer_is_waited_for(sock: Any, endpoints: Any, transpor
         sock, endpoints, transport, router_mandatory=1, sndhwm=2, sndbuf=8192, sndtimeo=50
     )
     message_to_it = [b"dealer", b"x" * 100_000]
-    sent = fill(router, message_to_it, wait_ms=100)
-    with pytest.raises(zmq.Again):
-        router.send_multipart(message_to_it, zmq.DONTWAIT)
-    with pytest.raises(zmq.Again):
-        router.send_multipart(message_to_it)
+    sent = fill(router, message_to_it, wait_ms=100)  # the last one would have blocked
+    while sends(router, message_to_it, 0):  # these wait; room may come late, but not for ever
+        sent += 1
+        assert sent < 1100  # DEALER's mark and ours, and the kernel's buffers
 
     receive(dealer, sent)
     wait_until(lambda: sends(router, [b"dealer", b"room again"]))
     assert dealer.recv() == b"room again"
 
 
-def sends(router: Any, parts: list[bytes]) -> bool:
+def sends(router: Any, parts: list[bytes], flags: int = zmq.DONTWAIT) -> bool:
     try:
-        router.send_multipart(parts, zmq.DONTWAIT)
+        router.send_multipart(parts, flags)
     except zmq.ZMQError:
         return False
     return True

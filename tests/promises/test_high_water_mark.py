@@ -41,11 +41,11 @@ def test_both_queues_bound_what_a_stuck_reader_makes_us_keep(
 ) -> None:
     push, pull = stuck_pair(sock, endpoints, transport, sndhwm, rcvhwm)
 
-    sent = fill(push, b"b" * BIG, wait_ms=150)
-
     # Credit comes back by half a queue, so the sender's may be that far from full; and a message
     # may be in the hands of each side's I/O, one between them in the kernel.
-    assert (sndhwm + 1) // 2 + rcvhwm <= sent <= sndhwm + rcvhwm + 4
+    least = (sndhwm + 1) // 2 + rcvhwm
+    sent = fill(push, b"b" * BIG, wait_ms=150, at_least=least)
+    assert least <= sent <= sndhwm + rcvhwm + 4
     assert receive(pull, sent) == [[b"b" * BIG]] * sent
 
 
@@ -54,7 +54,7 @@ def test_a_multipart_message_counts_as_one(sock: Any, endpoints: Any, transport:
     push, pull = stuck_pair(sock, endpoints, transport, 10, 10)
     message = [b"b" * (BIG // 10)] * 10
 
-    sent = fill(push, message, wait_ms=150)
+    sent = fill(push, message, wait_ms=150, at_least=20)
 
     assert 20 <= sent <= 24
     assert receive(pull, sent) == [message] * sent
@@ -105,21 +105,23 @@ def test_a_blocked_sender_goes_on_when_the_reader_has_read_half(
     sock: Any, endpoints: Any, transport: str
 ) -> None:
     push, pull = stuck_pair(sock, endpoints, transport, 10, 10)
-    sent = fill(push, b"b" * BIG, wait_ms=150)
-    done = threading.Event()
-
-    def send() -> None:
-        push.send(b"late")
-        done.set()
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    assert not done.wait(0.05), "the queue is full, and yet nothing blocks"
+    sent = fill(push, b"b" * BIG, wait_ms=150, at_least=15)
+    sender = sending(push)
+    while not sender.join(0.05) and not sender.is_alive():  # room may come late, not for ever
+        sent += 1
+        assert sent <= 24, "the queue is full, and yet nothing blocks"
+        sender = sending(push)
     for _ in range(11):
         pull.recv()
-    assert done.wait(10), "half the queue is free, and still it blocks"
-    sender.join()
+    sender.join(10)
+    assert not sender.is_alive(), "half the queue is free, and still it blocks"
     receive(pull, sent + 1 - 11)
+
+
+def sending(push: Any) -> threading.Thread:
+    thread = threading.Thread(target=push.send, args=(b"b" * BIG,), daemon=True)
+    thread.start()
+    return thread
 
 
 def test_a_timeout_ends_a_blocked_send(sock: Any, endpoints: Any) -> None:
@@ -128,7 +130,7 @@ def test_a_timeout_ends_a_blocked_send(sock: Any, endpoints: Any) -> None:
     began = time.monotonic()
     with raises_errno(errno.EAGAIN):
         push.send(b"does not")
-    assert 0.09 <= time.monotonic() - began < 2
+    assert 0.09 <= time.monotonic() - began < 5
 
 
 def test_a_rejected_multipart_leaves_nothing_behind(sock: Any, endpoints: Any) -> None:
@@ -158,13 +160,12 @@ def test_a_slow_subscriber_loses_messages_and_slows_nobody(
     count, size = 200, 100_000
     wait_for_second_subscriber(pub, quick)
 
-    began = time.monotonic()
-    for number in range(count):
+    for number in range(count):  # none could be received if one waited for the slow one to read
         readable(pub, 0)  # libzmq notes what was drained when looked at, or some time later
         pub.send(numbered(1, number, size))
         assert check_numbered(quick.recv(), size) == (1, number)
-    assert time.monotonic() - began < 5
-    got = [check_numbered(parts[0], size)[1] for parts in drain(slow, 150) if len(parts[0]) > 9]
+    kept = [slow.recv_multipart(), *drain(slow, 150)]
+    got = [check_numbered(parts[0], size)[1] for parts in kept if len(parts[0]) > 9]
     assert got == sorted(set(got))
     assert 0 < len(got) < count
 
@@ -187,13 +188,15 @@ def test_a_stuck_worker_gets_no_more_than_its_queue(
     push = sock("PUSH", bind=endpoints.any(transport), sndhwm=5, sndbuf=8192)
     stuck = sock("PULL", connect=last_endpoint(push), rcvhwm=5, rcvbuf=8192)
     assert writable(push, 10_000)
-    sent = fill(push, b"b" * BIG, wait_ms=150)
+    sent = fill(push, b"b" * BIG, wait_ms=150, at_least=8)
     assert sent <= 14
     worker = sock("PULL", connect=last_endpoint(push))
     for number in range(100):
         push.send(numbered(1, number))
-        assert check_numbered(worker.recv()) == (1, number)
-    receive(stuck, sent)
+    # the stuck one may have found room for more, late
+    got = [check_numbered(worker.recv())[1] for _ in range(100 - (14 - sent))]
+    assert got == sorted(set(got))
+    assert [stuck.recv() for _ in range(sent)] == [b"b" * BIG] * sent
 
 
 def test_router_drops_for_a_stuck_client_only(sock: Any, endpoints: Any) -> None:
@@ -212,4 +215,6 @@ def test_router_drops_for_a_stuck_client_only(sock: Any, endpoints: Any) -> None
         router.send_multipart([b"stuck", b"b" * BIG])
         router.send_multipart([b"quick", numbered(1, number)])
         assert check_numbered(clients[b"quick"].recv()) == (1, number)
-    assert 3 <= len(drain(clients[b"stuck"], 150)) <= 12
+    stuck = clients[b"stuck"]
+    first = [stuck.recv() for _ in range(3)]
+    assert len(first) + len(drain(stuck, 150)) <= 12

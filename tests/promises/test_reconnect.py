@@ -11,6 +11,7 @@ import pytest
 from tests.helpers import (
     Endpoints,
     check_numbered,
+    comes,
     differs_from_libzmq,
     fill,
     last_endpoint,
@@ -223,14 +224,18 @@ def test_a_publisher_that_returns_is_heard_again(sock: Any, monitor: Any, endpoi
         watch.wait(zmq.EVENT_DISCONNECTED)
 
 
-def test_an_accepted_link_takes_its_queue_with_it(sock: Any, endpoints: Any, spawn: Any) -> None:
+def test_an_accepted_link_takes_its_queue_with_it(
+    sock: Any, endpoints: Any, spawn: Any, monitor: Any
+) -> None:
     """On the binding side a queue belongs to its connection, and ends with it."""
     push = sock("PUSH", bind=endpoints.any("tcp"))
+    watch = monitor(push)
     peer = spawn()
     peer.socket("PULL", connect=last_endpoint(push), rcvhwm=1)
     assert writable(push, 10_000)
     fill(push, b"d" * 100_000)
     peer.kill()
+    watch.wait(zmq.EVENT_DISCONNECTED)
     heir = spawn()
     heir.socket("PULL", connect=last_endpoint(push))
     push.send(b"to the heir")
@@ -257,7 +262,7 @@ def test_router_forgets_a_dead_client_and_knows_it_again(
 def fill_numbered(push: Any, size: int, *head: bytes, start: int = 0) -> None:
     """Send numbered messages until the socket stays full."""
     number = start
-    while try_send(push, [*head, numbered(1, number, size)]) or writable(push, 300):
+    while try_send(push, [*head, numbered(1, number, size)]) or comes(push, zmq.POLLOUT, 300):
         number += 1  # a number that was refused is a gap nobody misses
 
 
