@@ -8,13 +8,17 @@ from __future__ import annotations
 import ctypes
 import importlib
 import itertools
+import operator
 import os
+import select
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from itertools import repeat
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -159,10 +163,11 @@ class Operations:
     def tally(self, count: int) -> Counter[bytes]:
         return Counter(b"\0".join(self.recv()) for _ in range(count))
 
-    def hold_gil(self, seconds: float, how: str) -> tuple[float, float, int]:
-        """Keep the GIL for one C call; when it began and ended, and ticks of another thread.
+    def hold_gil(self, seconds: float, how: str) -> tuple[bool, int]:
+        """Keep the GIL in one C call until something comes on the pipe, at most so long.
 
-        Says so on the pipe first: the answer is the second message.
+        Whether it came, and ticks of another thread meanwhile. Says so on the pipe first: the
+        answer is the second message.
         """
         ticks = itertools.count()
         stop = threading.Event()
@@ -174,21 +179,27 @@ class Operations:
                 last = next(ticks)
                 time.sleep(0.005)
 
-        work = busy_work(seconds) if how == "busy" else None
+        # PyDLL: the GIL is not released
+        poll, pipe = ctypes.PyDLL(None).poll, ctypes.create_string_buffer(8)
+        struct.pack_into("=ihh", pipe, 0, self.pipe.fileno(), select.POLLIN, 0)
         thread = threading.Thread(target=tick)
         thread.start()
         while last < 3:  # it does run
             time.sleep(0.005)
         self.pipe.send(("ok", "holding"))
-        before, began = last, time.monotonic()
-        if work is None:
-            ctypes.PyDLL(None).usleep(int(seconds * 1e6))  # PyDLL: the GIL is not released
+        before = last
+        if how == "asleep":
+            came = bool(poll(pipe, 1, int(seconds * 1000)))
         else:
-            sum(work)
-        ended, after = time.monotonic(), last
+            looked = map(poll, repeat(pipe), repeat(1), repeat(0, int(20_000 * seconds)))
+            computed = map(bytes(1 << 20).count, repeat(b"x"))  # 0; some 50 µs each
+            came = any(map(operator.or_, looked, computed))
+        after = last
         stop.set()
         thread.join()
-        return began, ended, after - before
+        if came:
+            self.pipe.recv()
+        return came, after - before
 
     def block(self, what: str, name: str = "main") -> None:
         """A call that would last for ever; says so first. Returns how it ended."""
@@ -230,14 +241,6 @@ class Operations:
         }
         exec(code, scope)
         return scope["result"]
-
-
-def busy_work(seconds: float) -> Any:
-    """An iterable whose sum() takes about `seconds` without a single Python instruction."""
-    began = time.perf_counter()
-    probe = 1_000_000
-    sum(itertools.repeat(1, probe))
-    return itertools.repeat(1, int(probe * seconds / (time.perf_counter() - began)))
 
 
 def main() -> None:

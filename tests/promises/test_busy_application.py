@@ -1,8 +1,7 @@
-"""The I/O goes on while the application holds the GIL for seconds inside one C call."""
+"""The I/O goes on while the application holds the GIL inside one C call."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,7 @@ from tests.raw_zmtp import RawPeer, frame, message
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_sanitizer]
 
-HOLD = 3.0  # seconds the GIL is held
-MARGIN = 0.3  # what the test does must be over this long before the GIL comes free again
+HOLD = 30.0  # seconds the GIL is held at most; what the test does must be over before
 
 
 COMPUTING, SLEEPING = "in a C call that computes", "in a C call that sleeps"
@@ -30,15 +28,12 @@ def during_hold(peer: Any, how: str, act: Callable[[], None]) -> None:
     """Run `act` while the peer process holds its GIL, and prove that it did all the time."""
     peer.start("hold_gil", HOLD, how)
     assert peer.result() == "holding"
-    began = time.monotonic()
     act()
-    done = time.monotonic()
+    peer.pipe.send("done")  # the GIL may go
 
-    held_from, held_to, ticks = peer.result()
+    in_time, ticks = peer.result(4 * HOLD)
     assert ticks <= 2, f"another thread of the peer ran {ticks} times: the GIL was not held"
-    assert held_to - held_from > HOLD / 3
-    assert held_from - 1 < began
-    assert done < held_to - MARGIN, "it was only done once the GIL was free again"
+    assert in_time, "it was only done once the GIL was free again"
 
 
 def pinged(raw: RawPeer, context: bytes) -> None:
@@ -139,7 +134,7 @@ def test_both_ways_at_once_over_the_high_water_mark(spawn: Any, sock: Any, how: 
 
     def act() -> None:
         nonlocal sent
-        sent = fill(push, b"m" * 20_000, wait_ms=300)
+        sent = fill(push, b"m" * 20_000, wait_ms=300, at_least=100)
 
     during_hold(peer, how, act)
 
