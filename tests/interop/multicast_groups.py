@@ -17,9 +17,25 @@ def in_proc(group: str) -> str:
     return packed[::-1].hex().upper() if len(packed) == 4 else packed.hex()
 
 
-def wait_joined(endpoint: str) -> None:
-    """libzmq joins in its I/O thread, after `connect` has returned."""
-    groups = re.fullmatch(r".*;(.*):\d+", endpoint)
-    assert groups is not None
-    wanted = {in_proc(group) for group in groups[1].split(",")}
-    wait_until(lambda: wanted <= set(" ".join(Path(at).read_text() for at in LISTS).split()))
+class Joining:
+    """Made before `connect`, it tells when that socket has joined; others may have before."""
+
+    def __init__(self, endpoint: str) -> None:
+        groups = re.fullmatch(r".*;(.*):\d+", endpoint)
+        assert groups is not None
+        self.groups = [in_proc(group) for group in groups[1].split(",")]
+        self.before = self.users()
+
+    def users(self) -> list[int]:
+        """How many sockets have joined each group."""
+        text = " ".join(Path(at).read_text() for at in LISTS)
+        return [
+            sum(int(users) for users in re.findall(rf"\b{group}\s+(\d+)", text))
+            for group in self.groups
+        ]
+
+    def wait(self) -> None:
+        """libzmq joins in its I/O thread, after `connect` has returned."""
+        wait_until(
+            lambda: all(now > then for now, then in zip(self.users(), self.before, strict=True))
+        )

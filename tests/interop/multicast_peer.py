@@ -10,7 +10,7 @@ import json
 import sys
 import zlib
 
-from tests.interop.multicast_groups import wait_joined
+from tests.interop.multicast_groups import Joining
 
 RATE, RECOVERY_IVL, SNDHWM, RCVHWM, RCVTIMEO, LINGER = 8, 9, 23, 24, 27, 17
 MULTICAST_HOPS, MAXTPDU, SNDBUF, RCVBUF = 25, 84, 11, 12
@@ -43,13 +43,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--rate", type=int, default=20_000)
-    parser.add_argument("--recovery", type=int, default=10_000)
-    parser.add_argument("--patience", type=int, default=8000)
+    parser.add_argument("--recovery", type=int, default=30_000)
+    parser.add_argument("--patience", type=int, default=20_000)
     parser.add_argument("--topic", default="")
     parser.add_argument("--bind", action="store_true")
     parser.add_argument("--tpdu", type=int, default=1500)
     parser.add_argument("--x", action="store_true", help="XPUB or XSUB")
     parser.add_argument("--last", type=int, default=-1, help="the number that ends it")
+    parser.add_argument("--all", type=int, default=0, help="so many messages end it")
     chosen = parser.parse_args()
     publisher = chosen.role == "pub"
     kinds = (XPUB, XSUB) if chosen.x else (PUB, SUB)
@@ -66,9 +67,10 @@ def main() -> None:
         sock.setsockopt(option, value)
     if not publisher and not chosen.x:
         sock.setsockopt(SUBSCRIBE, chosen.topic.encode())
+    joining = Joining(chosen.endpoint)
     (sock.bind if chosen.bind else sock.connect)(chosen.endpoint)
     if not publisher:
-        wait_joined(chosen.endpoint)
+        joining.wait()
     print("ready", flush=True)
     if publisher:
         while line := sys.stdin.readline().split():
@@ -80,12 +82,12 @@ def main() -> None:
         sock.close()
     else:
         last = chosen.count - 1 if chosen.last < 0 else chosen.last
-        receive(sock, last, chosen.size)
+        receive(sock, last, chosen.all, chosen.size)
 
 
-def receive(sock, last: int, size: int) -> None:
+def receive(sock, last: int, count: int, size: int) -> None:
     got, spoilt = [], 0
-    while not got or got[-1] != last:
+    while len(got) < count if count else not got or got[-1] < last:
         try:
             parts = sock.recv_multipart()
         except Exception as failure:  # each library has its own

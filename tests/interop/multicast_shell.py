@@ -12,7 +12,7 @@ import sys
 
 import peromq as zmq
 from peromq.utils.monitor import recv_monitor_message
-from tests.interop.multicast_groups import wait_joined
+from tests.interop.multicast_groups import Joining
 
 TIMEOUT = 15_000  # ms
 
@@ -40,9 +40,10 @@ def main() -> None:
     if chosen.role == "SUB":
         sock.subscribe(b"")
     feed = sock.get_monitor_socket(zmq.EVENT_ALL_PEROMQ, version=2)
+    joining = Joining(chosen.endpoint)
     sock.connect(chosen.endpoint)
     if chosen.role == "SUB":
-        wait_joined(chosen.endpoint)
+        joining.wait()
     print("ready", flush=True)
     while line := sys.stdin.readline().split():
         match line:

@@ -14,6 +14,7 @@ import time
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 VICTIMS = {17, 113}
+SO_RCVBUFFORCE = 33  # beyond the host's limit: what is lost is lost on purpose
 
 
 def protocol(frame: bytearray) -> int:
@@ -33,7 +34,7 @@ def main() -> None:
     ends = []
     for name in ("left", "right"):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
         sock.bind((name, ETH_P_ALL))
         sock.setblocking(False)
         ends.append(sock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 
 import pytest
@@ -57,16 +58,20 @@ def exchange(
     endpoint: str,
     count: int,
     *options: str,
-    warm: int = 0,
+    then: bool = False,
 ) -> dict[str, list[int]]:
-    """Messages from a to b; `warm`: so many of them first, which let a subscriber join."""
+    """Messages from a to b; `then`: as many more as it takes until b has its last, or one after."""
     common = ["--count", str(count), *options]
     sub = network.start("b", PEER, subscriber, "sub", at(endpoint, subscriber, B, B6), *common)
     assert said(sub) == "ready"
     pub = network.start("a", PEER, publisher, "pub", at(endpoint, publisher, A, A6), *common)
     assert said(pub) == "ready"
-    tell(pub, f"send {warm} {count}")
+    tell(pub, f"send 0 {count}")
     assert said(pub) == "sent"
+    while then and not select.select([sub.stdout], [], [], 0.1)[0]:
+        tell(pub, f"send {count} {count + 1}")
+        assert said(pub) == "sent"
+        count += 1
     answer: dict[str, list[int]] = json.loads(said(sub))
     tell(pub, "end")
     tell(sub, "end")
@@ -128,14 +133,13 @@ def test_losses_beyond_the_window_stop_nothing(publisher: str, subscriber: str) 
             "400",
             "--recovery",
             "20",
-            "--patience",
-            "3000",
+            then=True,
         )
     got = answer["got"]
     assert got == sorted(set(got))
-    assert 1000 < len(got) < 3000
+    assert 300 < len(got) < 3000  # a busy machine loses some, too
     assert answer["spoilt"] == 0
-    assert got[-1] > 2950
+    assert got[-1] >= 2999
 
 
 @pytest.mark.slow
@@ -183,7 +187,7 @@ def test_publishers_of_both_kinds_and_two_groups(carrier: str) -> None:
         subs = []
         for kind in ("ours", "libzmq"):
             where = at(f"{carrier}://net0;{','.join(groups)}:{port}", kind, B, B6)
-            more = ("--count", "200", "--last", "-2", "--patience", "2500")
+            more = ("--all", "200")
             subs.append(network.start("b", PEER, kind, "sub", where, *more))
             assert said(subs[-1]) == "ready"
             if carrier == "epgm":

@@ -24,8 +24,9 @@ GROUP = "239.192.7.3:7503"
 @contextmanager
 def hosts(carrier: str = "epgm", where: str = "net0") -> Iterator[tuple[Network, Remote, Remote]]:
     with Network() as network:
-        sub = Remote(network, "b", "SUB", f"{carrier}://{where};{GROUP}")
-        pub = Remote(network, "a", "PUB", f"{carrier}://{where};{GROUP}")
+        window = "recovery_ivl=60000"  # that of a slow machine
+        sub = Remote(network, "b", "SUB", f"{carrier}://{where};{GROUP}", window)
+        pub = Remote(network, "a", "PUB", f"{carrier}://{where};{GROUP}", window)
         pub.send(0, 10)
         assert sub.numbers(9) == list(range(10))
         yield network, pub, sub
