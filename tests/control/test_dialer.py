@@ -125,7 +125,7 @@ def test_a_protocol_error_in_traffic_ends_the_dialer(plane: Plane) -> None:
 
 
 def test_an_eof_or_a_timeout_in_the_handshake_is_tried_again(plane: Plane) -> None:
-    sock = pusher(plane, handshake_ivl=50)
+    sock = pusher(plane, handshake_ivl=1000)
     with Server() as server:
         plane.control.connect(sock, server.endpoint)
         server.drop()

@@ -81,7 +81,7 @@ def test_a_no(plane: Plane, caplog: pytest.LogCaptureFixture, status: int) -> No
 
 def test_a_refused_peer_does_not_stay_for_ever(plane: Plane) -> None:
     handler = Handler(plane)
-    sock, endpoint = bound(plane, handshake_ivl=50)
+    sock, endpoint = bound(plane, handshake_ivl=500)
     with dial(endpoint) as peer:
         peer.send(greeting())
         _, asker = handler.next()
@@ -92,7 +92,7 @@ def test_a_refused_peer_does_not_stay_for_ever(plane: Plane) -> None:
 
 def test_a_handler_that_never_answers(plane: Plane) -> None:
     handler = Handler(plane)
-    sock, endpoint = bound(plane, handshake_ivl=50)
+    sock, endpoint = bound(plane, handshake_ivl=500)
     with dial(endpoint) as peer:
         peer.send(greeting())
         _, asker = handler.next()

@@ -65,7 +65,9 @@ def test_requests_and_subscriptions(realm: Any, sock: Any) -> None:
     xpub.send(b"topic")
     assert sub.recv() == b"topic"
     rep = sock("REP", bind="tcp://127.0.0.1:*", **SERVER)
-    req = sock("REQ", connect=last_endpoint(rep), heartbeat_ivl=20, **CLIENT)
+    req = sock(
+        "REQ", connect=last_endpoint(rep), heartbeat_ivl=20, heartbeat_timeout=10_000, **CLIENT
+    )
     for number in range(50):
         req.send(b"%d" % number)
         assert rep.recv() == b"%d" % number

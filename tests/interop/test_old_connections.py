@@ -68,7 +68,7 @@ def test_no_heartbeats(old_link: Any, dialect: str) -> None:
 @dialects
 def test_the_handshake_has_its_time(sock: Any, raw: Any, dialect: str) -> None:
     """HANDSHAKE_IVL holds as long as it cannot be told who is there, and not afterwards."""
-    pull = sock("PULL", bind=TCP, handshake_ivl=100)
+    pull = sock("PULL", bind=TCP, handshake_ivl=1000)
     begun = raw(last_endpoint(pull))
     begun.send(signature()[: 9 if dialect == UNVERSIONED else 10])
     peer = OldPeer(raw(last_endpoint(pull)), dialect, "PUSH").shake("PULL")

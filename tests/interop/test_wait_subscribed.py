@@ -11,7 +11,7 @@ import peromq
 
 pyzmq = pytest.importorskip("zmq")
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_sender_with_little_room(sock: Any, raw: Any, room: int) -> None:
 @differs_from_libzmq  # to it, this is silence
 def test_heartbeats_go_on(sock: Any, raw: Any) -> None:
     """A body that takes longer than HEARTBEAT_TIMEOUT is no silence."""
-    pull = sock("PULL", heartbeat_ivl=50, heartbeat_timeout=100)
+    pull = sock("PULL", heartbeat_ivl=50, heartbeat_timeout=700)
     pull.bind("tcp://127.0.0.1:*")
     peer = raw(last_endpoint(pull))
     peer.handshake(b"PUSH")
@@ -96,7 +96,7 @@ def test_heartbeats_go_on(sock: Any, raw: Any) -> None:
         data = frame(body(10))
         for at in range(0, len(data), SIZE // 20):
             peer.send(data[at : at + SIZE // 20])
-            done.wait(0.03)
+            done.wait(0.05)
 
     sender = threading.Thread(target=send)
     sender.start()

@@ -216,7 +216,7 @@ def test_a_protocol_error_is_final(sock: Any, monitor: Any, raw_listener: Any, f
 def test_heartbeat_timeout_and_handshake_timeout_are_tried_again(
     sock: Any, monitor: Any, raw_listener: Any
 ) -> None:
-    push = sock("PUSH", reconnect_ivl=5, heartbeat_ivl=20, heartbeat_timeout=40, handshake_ivl=100)
+    push = sock("PUSH", reconnect_ivl=5, heartbeat_ivl=20, heartbeat_timeout=40, handshake_ivl=1000)
     watch = monitor(push)
     push.connect(raw_listener.endpoint)
     raw_listener.accept().expect_closed()  # says nothing: HANDSHAKE_IVL

@@ -159,7 +159,7 @@ def test_plain(sock: Any, ctx: Any) -> None:
 
 
 def test_heartbeats_are_websockets_own(sock: Any, monitor: Watch) -> None:
-    pull = sock("PULL", heartbeat_ivl=20, heartbeat_timeout=100)
+    pull = sock("PULL", heartbeat_ivl=20, heartbeat_timeout=1000)
     events = monitor(pull)
     pull.bind("ws://127.0.0.1:*")
     with dial(last_endpoint(pull)) as peer:

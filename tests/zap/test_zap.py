@@ -94,7 +94,7 @@ def test_an_answer_that_is_no_zap(pair: Any, handler: Any, frames: list[bytes], 
 
 def test_a_handler_that_never_answers(pair: Any, handler: Any) -> None:
     zap = handler()
-    made = pair(handshake_ivl=100)
+    made = pair(handshake_ivl=500)
     made.client(handshake_ivl=30_000)
     zap.next()
     assert made.watch.wait(*FAILURES)[0] == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
