@@ -29,6 +29,9 @@ MEMORY_BAR = 8192
 STORM_BAR = 10.0
 """Seconds until all are back."""
 
+LONGEST = 150.0
+"""Seconds until we give up."""
+
 CLIENT = {"ROUTER": "DEALER", "PUB": "SUB"}
 WARM_UP = 8
 
@@ -92,7 +95,7 @@ class Scene:
         """Tell them all; what they say."""
         for worker in workers:
             worker.tell(word)
-        return [worker.expect(key, 90) for worker in workers]
+        return [worker.expect(key, 2 * LONGEST) for worker in workers]
 
     def exchange(self, workers: Sequence[Worker]) -> tuple[int, float]:
         """Everybody asks, or hears: how many were served, and when the last one was."""
@@ -114,7 +117,7 @@ class Scene:
         self.run(self.crowd, "connect", "connected")
         wanted = self._options.connections + WARM_UP
         while (now := self.figures())["entered"] < wanted:
-            if time.monotonic() - began > 60:
+            if time.monotonic() - began > LONGEST:
                 raise TimeoutError(f"{now['entered']} of {wanted} have come")
         return float(now["last"]) - began
 

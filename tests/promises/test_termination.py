@@ -76,11 +76,11 @@ def test_term_while_threads_are_busy() -> None:
 
     def dealer(act: Callable[[Any], object]) -> Callable[[], None]:
         def work() -> None:
-            busy.wait(TIMEOUT)
-            with context.socket(zmq.DEALER) as made:
+            with context.socket(zmq.DEALER) as made:  # a context that has ended makes none
                 made.linger = 0
                 made.connect(endpoint)
                 made.connect("inproc://hub")
+                busy.wait(TIMEOUT)
                 while True:
                     act(made)
 
