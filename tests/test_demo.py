@@ -18,7 +18,7 @@ def run_demo(*arguments: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
@@ -26,6 +26,7 @@ def run_demo(*arguments: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(160)
 @pytest.mark.no_sanitizer
 def test_a_killed_worker_and_a_closed_port_cost_no_task() -> None:
     output = run_demo("--seconds", "6", "--speed", "0.2")

@@ -49,6 +49,6 @@ def test_program(program: str) -> None:
         if f"import {package}" in program:
             pytest.importorskip(package)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=30
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=55
     )
     assert done.returncode == 0, done.stderr

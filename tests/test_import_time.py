@@ -17,6 +17,7 @@ ENVIRON = {
     ),
 }
 LEAST_TURNS, MOST_TURNS = 10, 60
+BARE = 10  # ms Python itself takes on the machine that the bar is meant for
 
 DEAR = ["asyncio", "inspect", "ipaddress", "json", "logging", "pathlib", "pickle", "random"]
 DEAR += ["socket", "subprocess", "tempfile", "dataclasses", "nacl", "gevent", "tornado"]
@@ -49,8 +50,9 @@ def processor_time(code: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.no_sanitizer
+@pytest.mark.timeout(300)
 def test_as_quick_as_pyzmq() -> None:
-    """At most 60 ms, and at most a fifth more than pyzmq takes.
+    """At most 60 ms, or more where Python itself is slower, and at most a fifth more than pyzmq.
 
     The least of each counts, taken in turns: the machine may be slower for a while, but for both.
     """
@@ -60,8 +62,9 @@ def test_as_quick_as_pyzmq() -> None:
         for code in least:
             least[code] = min(least[code], processor_time(code))
         bare, theirs, ours = least.values()
-        if turn >= LEAST_TURNS and ours - bare <= min(60, 1.2 * (theirs - bare)):
+        most = 60 * max(1.0, bare / BARE)
+        if turn >= LEAST_TURNS and ours - bare <= min(most, 1.2 * (theirs - bare)):
             break
     print(f"bare {bare:.1f} ms, pyzmq {theirs:.1f} ms, peromq {ours:.1f} ms")
-    assert ours - bare <= 60
+    assert ours - bare <= most
     assert ours - bare <= 1.2 * (theirs - bare) + 2  # getrusage counts in ticks of up to 1 ms each

@@ -21,9 +21,9 @@ import peromq as zmq
 from .screen import Row, Screen
 from .station import Wiring
 
-STARTUP = 10.0  # seconds to wait for the ventilator's port
-DRAIN = 8.0  # seconds to wait for the last acknowledgements
-FAREWELL = 3.0  # seconds a process gets to end by itself
+STARTUP = 30.0  # seconds to wait for the ventilator's port
+DRAIN = 30.0  # seconds to wait for the last acknowledgements
+FAREWELL = 10.0  # seconds a process gets to end by itself
 
 
 @dataclass

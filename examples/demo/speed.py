@@ -20,7 +20,7 @@ def measure(library: str, seconds: float, *, batched: bool = False) -> float:
         [sys.executable, "-m", __spec__.name, "receive", library, str(seconds), str(int(batched))],
         capture_output=True,
         text=True,
-        timeout=seconds + 15,
+        timeout=seconds + 30,
         check=True,
     )
     return float(run.stdout)
@@ -29,7 +29,7 @@ def measure(library: str, seconds: float, *, batched: bool = False) -> float:
 def receive(library: str, seconds: float, batched: bool) -> float:
     zmq = import_module(library)
     with zmq.Context() as context, context.socket(zmq.PULL) as sock:
-        sock.rcvtimeo = 10_000  # milliseconds
+        sock.rcvtimeo = 20_000  # milliseconds
         port = sock.bind_to_random_port("tcp://127.0.0.1")
         arguments = ["send", library, str(port), str(int(batched))]
         with subprocess.Popen([sys.executable, "-m", __spec__.name, *arguments]) as sender:

@@ -45,7 +45,7 @@ def run(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[Main], A
         async def bounded() -> Any:
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
-            async with asyncio.timeout(2 * TIMEOUT):
+            async with asyncio.timeout(4 * TIMEOUT):
                 return await main()
 
         with asyncio.Runner(loop_factory=new_loop) as runner:
