@@ -188,7 +188,7 @@ class Socket(
     # -- options
 
     def set(self, option: int, optval: int | bytes | None) -> None:
-        """Set an option. Most act on later binds and connects only; docs of each say.
+        """Set an option. Most act on later binds and connects only: docs/surface.md tells.
 
         None unsets SOCKS_…, PLAIN_…, filters, ZAP_DOMAIN and BINDTODEVICE, as NULL does in libzmq.
         Raises TypeError for a value of another type, ZMQError with EINVAL for what libzmq refuses.

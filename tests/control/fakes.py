@@ -106,7 +106,9 @@ class FakeSocket:
             assert token not in self.pipes
             self.pipes[token] = Pipe()
 
-    def attach(self, token: int, fd: int, leftover: bytes, *, bound: bool, **facts: Any) -> int:
+    def attach(
+        self, token: int, fd: int, leftover: bytes, *, bound: bool, terms: None = None, **facts: Any
+    ) -> int:
         with self._lock:
             status = self.attach_status
             connection = None
@@ -120,6 +122,9 @@ class FakeSocket:
                     self._flush(token, pipe)
         self.attached.put(Attached(token, leftover, connection, facts | {"bound": bound}))
         return status
+
+    def terms(self) -> None:
+        """Nobody looks into them."""
 
     def close_pipe(self, token: int) -> None:
         with self._lock:

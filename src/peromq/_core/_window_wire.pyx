@@ -59,8 +59,8 @@ cdef class WireWindow:
         self.e.socks.push_back(self.s)
         self.s.rcvhwm = rcvhwm
         self.s.sndhwm = sndhwm
-        self.s.max_size = max_size
-        sock_add_pipe(self.s, pipe_new_wire(self.s, TOKEN, bound))
+        self.s.terms.max_size = max_size
+        sock_add_pipe(self.s, pipe_new_wire(self.s, TOKEN, bound, NULL))
 
     def __dealloc__(self):
         cdef Pipe* p

@@ -19,6 +19,7 @@ from peromq._core.news cimport news_post
 from peromq._core.notify cimport post_event
 from peromq._core.patterns cimport commit, put
 from peromq._core.sysio cimport now_ns, pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.terms cimport terms_of
 from peromq._core.trie cimport trie_knows, trie_match
 from peromq._core.types cimport EV_PONG, NEWS_SUBSCRIBED
 
@@ -35,7 +36,7 @@ cdef enum:
 cdef void ping(Sock* s, Pipe* p, int stage) noexcept nogil:
     """RFC 37: ping = command-size %d4 "PING" ping-ttl ping-context; the context is 'subs' and a serial number."""
     cdef uint8_t d[PING_SIZE]
-    cdef int ttl = s.hb_ttl // 100       # each PING sets it anew
+    cdef int ttl = terms_of(p).hb_ttl // 100       # each PING sets it anew
     s.serial += 1
     p.serial = s.serial
     p.stage = stage

@@ -8,7 +8,8 @@ from peromq._core.reader cimport watch
 from peromq._core.sock cimport sock_process
 from peromq._core.sysio cimport (EPOLL_CTL_DEL, epoll_ctl, now_ns, pthread_mutex_init, pthread_mutex_lock,
                                  pthread_mutex_unlock, sys_close)
-from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_REQ, T_XPUB, Conn, Group, Pipe, Sock
+from peromq._core.terms cimport terms_of
+from peromq._core.types cimport EV_GONE, EV_HICCUP, T_DISH, T_PUB, T_RADIO, T_REQ, T_XPUB, Conn, Group, Pipe, Sock, Terms
 from peromq._core.vectors cimport take_out
 
 cdef enum:
@@ -21,6 +22,7 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     """A connection for p on g's I/O thread; owns fd from now on."""
     cdef Conn* c = <Conn*>calloc(1, sizeof(Conn))
     cdef Sock* s = p.sock
+    cdef Terms* t = terms_of(p)
     if c == NULL:
         return NULL
     pthread_mutex_init(&c.rlock, NULL)
@@ -43,16 +45,16 @@ cdef Conn* conn_new(Pipe* p, Group* g, int fd) noexcept nogil:
     c.check = 1 if s.type == T_REQ else 4 if s.type == T_DISH else 0
     c.udp = p.udp
     p.udp = NULL
-    c.max_size = s.max_size if not s.raw else -1       # there are no messages whose size could be too much
+    c.max_size = t.max_size if not s.raw else -1       # there are no messages whose size could be too much
     c.max_unfinished = <size_t>-1
     if 0 <= c.max_size < MUCH and s.rcvhwm > 0:
         c.max_unfinished = SPARE + <size_t>s.rcvhwm * <size_t>c.max_size     # a message in the making may take what a full queue may
     c.cur = c.outq.head
     c.cpos = c.cur.size if c.cur.kind == KIND_BODY and c.cur.rpos else c.cur.rpos
     c.boundary = 1
-    c.hb_ivl = s.hb_ivl if c.udp == NULL and not s.raw and not p.multicast and p.minor >= 0 else 0
-    c.hb_timeout = s.hb_timeout if s.hb_timeout >= 0 else s.hb_ivl
-    c.hb_ttl = s.hb_ttl // 100
+    c.hb_ivl = t.hb_ivl if c.udp == NULL and not s.raw and not p.multicast and p.minor >= 0 else 0
+    c.hb_timeout = t.hb_timeout if t.hb_timeout >= 0 else t.hb_ivl
+    c.hb_ttl = t.hb_ttl // 100
     c.last_in.store(now_ns())
     c.io.load.fetch_add(1)
     return c

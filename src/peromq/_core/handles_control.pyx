@@ -24,8 +24,10 @@ from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_new_wire, pipe_pend
 from peromq._core.sockopt cimport set_bytes, set_option
 from peromq._core.subscribe cimport sub_subscribe
 from peromq._core.sysio cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd, pthread_mutex_lock, pthread_mutex_unlock
+from peromq._core.terms cimport terms_ref, terms_unref
 from peromq._core.trie cimport trie_add
 from peromq._core.types cimport DIRTY_LOOK, OK, S_CLOSED, T_CHANNEL, T_PAIR, T_ROUTER, T_STREAM, T_XPUB, Pipe, Sock
+from peromq._core.types cimport Terms as CTerms
 from peromq._core.wait cimport drop_leases
 
 cdef enum:
@@ -48,6 +50,14 @@ cdef class FarEnd:
             pair_orphan(self.p)
 
 
+cdef class Terms:
+    """Options that connections keep from the bind or connect that made them."""
+    cdef CTerms* t
+
+    def __dealloc__(self):
+        terms_unref(self.t)
+
+
 cdef class ControlHandle(SocketCore):
     """Every method may be called from any thread."""
 
@@ -58,7 +68,7 @@ cdef class ControlHandle(SocketCore):
         enter(self)
         rc = name_is_free(self.s, routing_id)
         if rc == 0:
-            p = pipe_new_wire(self.s, token, 0)
+            p = pipe_new_wire(self.s, token, 0, NULL)
             if p == NULL:
                 rc = ENOMEM
         if rc == 0:
@@ -81,10 +91,11 @@ cdef class ControlHandle(SocketCore):
         pthread_mutex_unlock(&self.s.lock)
 
     def attach(self, int64_t token, int fd, bytes leftover, *, bytes routing_id, str peer_type, int minor, bint bound,
-               dict properties, int thread=-1, Codec codec=None, bint multicast=False):
+               dict properties, int thread=-1, Codec codec=None, bint multicast=False, Terms terms=None):
         """A handshake is done. 0 (fd and codec are ours now) or an errno: EAGAIN PAIR has a peer, ENOTSOCK closed, EADDRINUSE
         another peer of this ROUTER has that routing id, and there is no ROUTER_HANDOVER.
 
+        terms: those of the endpoint, for a new pipe; as they are now if they are not given.
         multicast: nobody is there to subscribe or to answer PINGs, a publisher sends everything.
         """
         cdef Sock* s = self.s
@@ -104,7 +115,7 @@ cdef class ControlHandle(SocketCore):
         elif s.type == T_ROUTER and is_taken(s, p, routing_id):
             rc = EADDRINUSE
         elif p == NULL:
-            p = pipe_new_wire(s, token, bound)
+            p = pipe_new_wire(s, token, bound, terms.t if terms is not None else NULL)
             if p == NULL:
                 rc = ENOMEM
             else:
@@ -136,6 +147,14 @@ cdef class ControlHandle(SocketCore):
         pthread_mutex_unlock(&s.lock)
         settle(self)
         return rc
+
+    def terms(self):
+        """Some options as they are now, for connections to come: `attach`."""
+        cdef Terms made = Terms()
+        enter(self)
+        made.t = terms_ref(self.s.terms)
+        leave(self)
+        return made
 
     def detach(self, int64_t token):
         """Cut the connection now; EV_DISCONNECTED follows."""

@@ -47,7 +47,7 @@ cdef class KindHandle(ControlHandle):
         elif s.type == T_DGRAM and sock_has_peer(s, NULL):
             rc = EAGAIN
         else:
-            p = pipe_new_wire(s, token, 1)
+            p = pipe_new_wire(s, token, 1, NULL)
             rc = ENOMEM if p == NULL else 0
         if rc == 0:
             p.datagrams = 1

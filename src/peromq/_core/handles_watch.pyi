@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from peromq._core.handles import SocketCore
 from peromq._core.handles_codec import Codec
+from peromq._core.handles_control import Terms
 
 class ControlCore(SocketCore):
     def open_pipe(self, token: int, routing_id: bytes = b"") -> None: ...
@@ -22,7 +23,9 @@ class ControlCore(SocketCore):
         thread: int = -1,
         codec: Codec | None = None,
         multicast: bool = False,
+        terms: Terms | None = None,
     ) -> int: ...
+    def terms(self) -> Terms: ...
     def attach_datagrams(
         self,
         token: int,

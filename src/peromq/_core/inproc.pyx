@@ -20,11 +20,12 @@ cdef int join(Sock* sender, Pipe* p, Sock* receiver, Pipe* q, uint32_t hwm) noex
     if f == NULL:
         return -1
     p.outq = q.inq = f
-    if (sender != NULL and conflates_out(sender)) or (receiver != NULL and conflates_in(receiver)):
-        p.conflate = BY_TOPIC if receiver != NULL and receiver.conflate == BY_TOPIC else 1
+    if ((sender != NULL and conflates_out(sender, sender.terms.conflate))
+            or (receiver != NULL and conflates_in(receiver, receiver.terms.conflate))):
+        p.conflate = BY_TOPIC if receiver != NULL and receiver.terms.conflate == BY_TOPIC else 1
         if p.conflate != BY_TOPIC:
             f.hwm.store(0, memory_order_relaxed)
-        return conflate_inq(q, receiver)
+        return conflate_inq(q, receiver, receiver.terms.conflate if receiver != NULL else 0)
     return 0
 
 
@@ -92,7 +93,7 @@ cdef int pair_adopt(Pipe* far, Sock* b, int64_t token) noexcept nogil:
     """The far end gets its socket. Follow with sock_add_pipe under b's lock. -1: out of memory."""
     cdef Flow* arriving = far.raw if far.raw != NULL else far.inq
     cdef Link* k = far.link
-    if conflates_in(b) and conflate_inq(far, b) < 0:
+    if conflates_in(b, b.terms.conflate) and conflate_inq(far, b, b.terms.conflate) < 0:
         return -1
     far.sock = b
     far.token = token

@@ -11,6 +11,7 @@ from peromq._core.latest cimport latest_free
 from peromq._core.lease cimport group_drop
 from peromq._core.news cimport news_look
 from peromq._core.sysio cimport pthread_mutex_destroy, pthread_mutex_lock, pthread_mutex_unlock, signal_fd, sys_close
+from peromq._core.terms cimport terms_unref
 from peromq._core.trie cimport topics_free, trie_free
 from peromq._core.types cimport DIRTY_LOOK, EV_PONG, EV_READ, WaitLink
 from peromq._core.udp cimport Datagrams, udp_free
@@ -178,6 +179,7 @@ cdef void pipe_unref(Pipe* p) noexcept nogil:
         free(p.link)
     if p.properties != NULL:
         chunk_unref(p.properties)
+    terms_unref(p.terms)
     if p.rid != NULL:
         del p.rid
     if p.joined != NULL:
@@ -215,12 +217,7 @@ cdef void sock_unref(Sock* s) noexcept nogil:
         chunk_unref(s.cast)
     if s.welcome != NULL:
         del s.welcome
-    if s.hello != NULL:
-        del s.hello
-    if s.farewell != NULL:
-        del s.farewell
-    if s.hiccup != NULL:
-        del s.hiccup
+    terms_unref(s.terms)
     if s.my_rid != NULL:
         del s.my_rid
     if s.by_number != NULL:

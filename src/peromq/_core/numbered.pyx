@@ -6,7 +6,8 @@ from libcpp.atomic cimport memory_order_seq_cst
 from peromq._core.flow cimport flow_rollback
 from peromq._core.patterns cimport commit, deliver, put
 from peromq._core.sock cimport pipe_writable, sock_process
-from peromq._core.types cimport OK, WOULD_BLOCK
+from peromq._core.terms cimport terms_of
+from peromq._core.types cimport OK, WOULD_BLOCK, Terms
 
 
 cdef Pipe* number_find(Sock* s, uint32_t number) noexcept nogil:
@@ -50,8 +51,9 @@ cdef void number_added(Sock* s, Pipe* p) noexcept nogil:
 
 cdef void number_farewell(Sock* s, Pipe* p) noexcept nogil:
     """DISCONNECT_MSG: an accepted peer went; behind what it has sent."""
-    if s.farewell != NULL and (p.bound or (p.link != NULL and p.side == 1)):
-        deliver(s, p, s.farewell)
+    cdef Terms* t = terms_of(p)
+    if t.farewell != NULL and (p.bound or (p.link != NULL and p.side == 1)):
+        deliver(s, p, t.farewell)
 
 
 cdef void number_left(Sock* s, Pipe* p) noexcept nogil:

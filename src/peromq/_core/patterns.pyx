@@ -25,6 +25,7 @@ from peromq._core.router cimport (router_done, router_expect, router_farewell, r
 from peromq._core.routing cimport IN, array_activate, array_deactivate, array_turn
 from peromq._core.sock cimport pipe_committed, pipe_consumed, pipe_writable, sock_drop_pipe, sock_process
 from peromq._core.subscribe cimport sub_added, sub_hiccup, sub_peek, sub_translate, xsub_send
+from peromq._core.terms cimport terms_of
 from peromq._core.types cimport (OK, T_DGRAM, T_DISH, T_GATHER, T_PEER, T_PUB, T_PUSH, T_RADIO, T_REP, T_REQ, T_ROUTER,
                                  T_SCATTER, T_SERVER, T_STREAM, T_SUB, T_XPUB, T_XSUB, WOULD_BLOCK)
 from peromq._core.udp cimport dgram_send, dgram_writable
@@ -277,7 +278,8 @@ cdef bint can_send(Sock* s) noexcept nogil:
 
 cdef void greet(Sock* s, Pipe* p) noexcept nogil:
     """HELLO_MSG, PROBE_ROUTER: the first messages on each new connection."""
-    if s.hello != NULL and put(p, 0, <const uint8_t*>s.hello.data(), s.hello.size(), NULL) == 0:
+    cdef const string* hello = terms_of(p).hello
+    if hello != NULL and put(p, 0, <const uint8_t*>hello.data(), hello.size(), NULL) == 0:
         commit(s, p)
     if s.probe and put(p, 0, NULL, 0, NULL) == 0:
         commit(s, p)
@@ -307,7 +309,7 @@ cdef void pattern_connected(Sock* s, Pipe* p) noexcept nogil:
         dish_connected(s, p)
     elif s.type == T_RADIO:
         radio_forget(s, p)
-    elif s.probe or s.hello != NULL or p.conflate:
+    elif s.probe or terms_of(p).hello != NULL or p.conflate:
         old = flow_take(p.outq)
         if old == NULL:
             return
@@ -380,8 +382,8 @@ cdef void pattern_hiccup(Sock* s, Pipe* p) noexcept nogil:
     elif s.type == T_SUB or s.type == T_XSUB:
         untarget(s, p)
         sub_hiccup(s, p)
-    elif s.hiccup != NULL:
-        deliver(s, p, s.hiccup)
+    elif terms_of(p).hiccup != NULL:
+        deliver(s, p, terms_of(p).hiccup)
 
 
 cdef void pattern_input(Sock* s, Pipe* p) noexcept nogil:

@@ -21,6 +21,7 @@ from peromq._core.latest cimport latest_give, latest_new, latest_take, latest_ta
 from peromq._core.notify cimport link_post
 from peromq._core.reader cimport conn_resume
 from peromq._core.sysio cimport pthread_mutex_lock, pthread_mutex_t, pthread_mutex_unlock
+from peromq._core.terms cimport terms_of
 from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_DEALER, T_PUB, T_PULL, T_PUSH, T_SUB, T_XSUB, Conn
 
 
@@ -97,20 +98,20 @@ cdef void flow_keep_last(Flow* f) noexcept nogil:
     f.read.store(f.nread, memory_order_seq_cst)
 
 
-cdef bint conflates_out(Sock* s) noexcept nogil:
-    return s.conflate == 1 and (s.type == T_PUSH or s.type == T_DEALER or s.type == T_PUB)
+cdef bint conflates_out(Sock* s, int how) noexcept nogil:
+    return how == 1 and (s.type == T_PUSH or s.type == T_DEALER or s.type == T_PUB)
 
 
-cdef bint conflates_in(Sock* s) noexcept nogil:
+cdef bint conflates_in(Sock* s, int how) noexcept nogil:
     if s.type == T_XSUB:
-        return s.conflate == BY_TOPIC
-    return s.conflate and (s.type == T_PULL or s.type == T_DEALER or s.type == T_SUB)
+        return how == BY_TOPIC
+    return how and (s.type == T_PULL or s.type == T_DEALER or s.type == T_SUB)
 
 
-cdef int conflate_inq(Pipe* p, Sock* receiver) noexcept nogil:
+cdef int conflate_inq(Pipe* p, Sock* receiver, int how) noexcept nogil:
     """What arrives is not what is received: -1 if out of memory. receiver: NULL if it is not known yet."""
     cdef Flow* own
-    if receiver != NULL and receiver.conflate == BY_TOPIC and p.latest == NULL:
+    if receiver != NULL and how == BY_TOPIC and p.latest == NULL:
         p.latest = latest_new(receiver.rcvhwm)
         if p.latest == NULL:
             return -1
@@ -126,13 +127,14 @@ cdef int conflate_inq(Pipe* p, Sock* receiver) noexcept nogil:
 
 cdef void conflate_pipe(Sock* s, Pipe* p) noexcept nogil:
     """A new pipe on a wire."""
-    if conflates_out(s):
+    cdef int how = terms_of(p).conflate
+    if conflates_out(s, how):
         p.conflate = 1
         p.outq.hwm.store(0, memory_order_relaxed)
-    if conflates_in(s):
-        if s.conflate != BY_TOPIC:
+    if conflates_in(s, how):
+        if how != BY_TOPIC:
             p.inq.hwm.store(0, memory_order_relaxed)
-        conflate_inq(p, s)
+        conflate_inq(p, s, how)
 
 
 cdef void forget_newest(Pipe* p) noexcept nogil:

@@ -11,7 +11,8 @@ from peromq._core.news cimport count_drop, count_unroutable
 from peromq._core.patterns cimport deliver, fq_done, fq_peek, put_or_fail, swallow
 from peromq._core.routing cimport IN, array_add, array_remove
 from peromq._core.sock cimport pipe_abort, pipe_close, pipe_writable, sock_process
-from peromq._core.types cimport OK, WOULD_BLOCK
+from peromq._core.terms cimport terms_of
+from peromq._core.types cimport OK, WOULD_BLOCK, Terms
 
 cdef enum:
     NOTIFY_CONNECT = 1           # bits of ROUTER_NOTIFY
@@ -201,7 +202,7 @@ cdef void router_joined(Sock* s, Pipe* p) noexcept nogil:
         p.mute = 0
         array_add(&s.fq, p, IN)
     s.by_rid[0][p.rid[0]] = p
-    if s.notify & NOTIFY_CONNECT:
+    if terms_of(p).notify & NOTIFY_CONNECT:
         s.notices.push_back(p.rid[0])
         s.notice_more.push_back(1)
         s.notices.push_back(string())
@@ -215,9 +216,10 @@ cdef void router_left(Sock* s, Pipe* p) noexcept nogil:
 
 cdef void router_farewell(Sock* s, Pipe* p) noexcept nogil:
     """p lost its connection: tell the application, behind what p has sent."""
+    cdef Terms* t = terms_of(p)
     if not is_known(s, p):
         return
-    if s.notify & NOTIFY_DISCONNECT:
+    if t.notify & NOTIFY_DISCONNECT:
         deliver(s, p, NULL)
-    if s.farewell != NULL and (p.bound or (p.link != NULL and p.side == 1)):
-        deliver(s, p, s.farewell)
+    if t.farewell != NULL and (p.bound or (p.link != NULL and p.side == 1)):
+        deliver(s, p, t.farewell)

@@ -1,13 +1,13 @@
 from libc.stdint cimport int64_t, uint8_t
 from libcpp.atomic cimport memory_order_acquire
 from peromq._core.codec cimport Codec
-from peromq._core.types cimport S_TERM, Engine, Pipe, Sock
+from peromq._core.types cimport S_TERM, Engine, Pipe, Sock, Terms
 
 cdef enum:
     FLUSH_AT = 65536            # a sender helps writing when this much has gathered
 
 cdef Sock* sock_new(Engine* e, int type) noexcept nogil
-cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil
+cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound, Terms* terms) noexcept nogil
 cdef Pipe* pipe_blank(Sock* s, int64_t token) noexcept nogil
 cdef int sock_add_pipe(Sock* s, Pipe* p) noexcept nogil
 cdef void sock_drop_pipe(Sock* s, Pipe* p) noexcept nogil

@@ -1,7 +1,7 @@
 # A socket's pipes: how they come, go, and take turns being served. Everything here runs under the socket's lock, on whatever
 # thread called. What a pattern does with its pipes is in patterns.pyx and what that names; this file calls their joined/left hooks.
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport calloc
+from libc.stdlib cimport calloc, free
 from libcpp.atomic cimport memory_order_relaxed, memory_order_seq_cst
 from libcpp.deque cimport deque
 from libcpp.set cimport set as ordered_set
@@ -25,6 +25,7 @@ from peromq._core.reader cimport conn_feed, conn_resume
 from peromq._core.requeue cimport conflate_pipe, conflate_refill
 from peromq._core.routing cimport IN, OUT, array_activate, array_add, array_remove
 from peromq._core.sysio cimport now_ns, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, quickack, sys_close
+from peromq._core.terms cimport terms_new, terms_ref
 from peromq._core.trie cimport topics_new, trie_new
 from peromq._core.types cimport (DIRTY_LOOK, DIRTY_OWN, EV_GONE, EV_HICCUP, EV_PONG, EV_READ, EV_WRITE, NEWS_FULL, S_CLOSED, T_CHANNEL,
                                  T_CLIENT, T_DEALER, T_DGRAM, T_DISH, T_GATHER, T_PAIR, T_PEER, T_PUB, T_PULL, T_PUSH, T_RADIO, T_REP,
@@ -43,6 +44,10 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     cdef Sock* s = <Sock*>calloc(1, sizeof(Sock))
     if s == NULL:
         return NULL
+    s.terms = terms_new()
+    if s.terms == NULL:
+        free(s)
+        return NULL
     pthread_mutex_init(&s.lock, NULL)
     pthread_mutex_init(&s.ev_lock, NULL)
     s.refs.store(1)
@@ -50,8 +55,6 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
     s.type = type
     s.sndhwm = s.rcvhwm = 1000
     s.sndtimeo = s.rcvtimeo = -1
-    s.max_size = -1
-    s.hb_timeout = -1
     s.spin_us = 50
     s.short_wait.store(1, memory_order_relaxed)
     s.notify_fd = -1
@@ -84,7 +87,7 @@ cdef Sock* sock_new(Engine* e, int type) noexcept nogil:
         s.version = 1
     elif type == T_STREAM:
         s.mandatory = 1
-        s.notify = 3
+        s.terms.notify = 3
         s.raw = 1
     elif type == T_SERVER or type == T_PEER:
         s.by_number = new unordered_map[uint32_t, Pipe*]()
@@ -114,15 +117,16 @@ cdef Pipe* pipe_blank(Sock* s, int64_t token) noexcept nogil:
     return p
 
 
-cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound) noexcept nogil:
-    """A pipe towards a peer that is reached through a descriptor."""
+cdef Pipe* pipe_new_wire(Sock* s, int64_t token, int bound, Terms* terms) noexcept nogil:
+    """A pipe towards a peer that is reached through a descriptor. terms: its endpoint's; NULL: as they are now."""
     cdef Pipe* p = pipe_blank(s, token)
     if p == NULL:
         return NULL
     p.bound = bound
+    p.terms = terms_ref(terms if terms != NULL else s.terms)
     p.inq = flow_new(s.rcvhwm, &s.engine.releases)
     p.outq = flow_new(s.sndhwm, &s.engine.releases)
-    if s.conflate:
+    if p.terms.conflate:
         conflate_pipe(s, p)
     return p
 
@@ -264,7 +268,7 @@ cdef int sock_attach(Sock* s, Pipe* p, int fd, const uint8_t* data, size_t n, in
         io_mark_dirty(c, DIRTY_OWN)
     else:
         io_introduce(c)
-    if s.notify or p.minor < 0:
+    if p.terms.notify or p.minor < 0:
         wake_sock(s)                        # a notice, or an old peer's subscription, may be there, and the connection brings nothing
     else:
         wake_for_peer(s)

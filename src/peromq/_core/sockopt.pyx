@@ -2,7 +2,8 @@
 
 from peromq._core.inproc cimport pair_marks
 from peromq._core.notify cimport post_event
-from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_CLIENT, T_DEALER, T_PEER, T_ROUTER, T_SERVER, Pipe
+from peromq._core.terms cimport set_text, terms_own
+from peromq._core.types cimport BY_TOPIC, EV_WRITE, T_CLIENT, T_DEALER, T_PEER, T_ROUTER, T_SERVER, Pipe, Terms
 
 cdef enum:
     ZMQ_ROUTING_ID = 5
@@ -58,31 +59,65 @@ cdef void set_marks(Sock* s) noexcept nogil:
             p.inq.hwm.store(s.rcvhwm)
 
 
-cdef void set_text(string** kept, const string* value) noexcept nogil:
-    if kept[0] == NULL:
-        kept[0] = new string()
-    kept[0].assign(value[0])
-
-
 cdef void set_bytes(Sock* s, int option, const string* value) noexcept nogil:
+    cdef Terms* t = NULL
+    if option == ZMQ_HELLO_MSG or option == ZMQ_DISCONNECT_MSG or option == ZMQ_HICCUP_MSG:
+        t = terms_own(s)
+        if t == NULL:
+            return
     if option == ZMQ_ROUTING_ID:
         set_text(&s.my_rid, value)
     elif option == ZMQ_XPUB_WELCOME_MSG:
         set_text(&s.welcome, value)
     elif option == ZMQ_HELLO_MSG:                               # libzmq takes these three from every type
         if s.type in (T_ROUTER, T_DEALER, T_CLIENT, T_SERVER, T_PEER):
-            set_text(&s.hello, value)
+            set_text(&t.hello, value)
     elif option == ZMQ_DISCONNECT_MSG:
         if s.type in (T_ROUTER, T_SERVER, T_PEER):
-            set_text(&s.farewell, value)
+            set_text(&t.farewell, value)
     elif option == ZMQ_HICCUP_MSG:
         if s.type in (T_DEALER, T_CLIENT, T_PEER):
-            set_text(&s.hiccup, value)
+            set_text(&t.hiccup, value)
+
+
+cdef bint set_term(Sock* s, int option, int64_t value) noexcept nogil:
+    """What acts on later binds and connects. False: it is none of these."""
+    cdef int v = <int>value
+    cdef Terms* t
+    if option not in (ZMQ_MAXMSGSIZE, ZMQ_HEARTBEAT_IVL, ZMQ_HEARTBEAT_TTL, ZMQ_HEARTBEAT_TIMEOUT, ZMQ_CONFLATE, ZMQ_CONFLATE_TOPICS,
+                      ZMQ_ROUTER_NOTIFY, ZMQ_ROUTER_RAW, ZMQ_STREAM_NOTIFY):
+        return False
+    t = terms_own(s)
+    if t == NULL:
+        return False
+    if option == ZMQ_MAXMSGSIZE:
+        t.max_size = value
+    elif option == ZMQ_HEARTBEAT_IVL:
+        t.hb_ivl = v
+    elif option == ZMQ_HEARTBEAT_TTL:
+        t.hb_ttl = v
+    elif option == ZMQ_HEARTBEAT_TIMEOUT:
+        t.hb_timeout = v
+    elif option == ZMQ_CONFLATE or option == ZMQ_CONFLATE_TOPICS:
+        t.conflate = 0 if not v else 1 if option == ZMQ_CONFLATE else BY_TOPIC
+        if v:
+            s.plain_out = 0                                     # for good: pipes made now stay as they are
+    elif option == ZMQ_STREAM_NOTIFY:
+        t.notify = 3 if v else 0                                # STREAM_NOTIFY: who comes and who goes
+    elif option == ZMQ_ROUTER_NOTIFY:
+        if not s.raw:
+            t.notify = v
+    elif s.type == T_ROUTER:                                    # ROUTER_RAW
+        s.raw = v
+        t.notify = 3 if v else 0                                # as a STREAM
+    return True
 
 
 cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
     cdef int v = <int>value
-    if option == ZMQ_SNDHWM:
+    if set_term(s, option, value):
+        pass
+    elif option == ZMQ_SNDHWM:
         s.sndhwm = v
         set_marks(s)
     elif option == ZMQ_RCVHWM:
@@ -98,18 +133,6 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.mandatory = v
     elif option == ZMQ_ROUTER_HANDOVER:
         s.handover = v
-    elif option == ZMQ_CONFLATE:
-        s.conflate = v
-        if v:
-            s.plain_out = 0                                     # for good: pipes made now stay as they are
-    elif option == ZMQ_MAXMSGSIZE:
-        s.max_size = value
-    elif option == ZMQ_HEARTBEAT_IVL:
-        s.hb_ivl = v
-    elif option == ZMQ_HEARTBEAT_TTL:
-        s.hb_ttl = v
-    elif option == ZMQ_HEARTBEAT_TIMEOUT:
-        s.hb_timeout = v
     elif option == ZMQ_XPUB_VERBOSE:
         s.verbose = v
         s.verboser = 0                                          # libzmq: VERBOSE switches VERBOSER off
@@ -131,23 +154,10 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.probe = v
     elif option == ZMQ_ONLY_FIRST_SUBSCRIBE:
         s.only_first = v
-    elif option == ZMQ_ROUTER_NOTIFY:
-        if not s.raw:
-            s.notify = v
-    elif option == ZMQ_ROUTER_RAW:
-        if s.type == T_ROUTER:
-            s.raw = v
-            s.notify = 3 if v else 0                            # as a STREAM
-    elif option == ZMQ_STREAM_NOTIFY:
-        s.notify = 3 if v else 0                                # STREAM_NOTIFY: who comes and who goes
     elif option == ZMQ_XSUB_VERBOSE_UNSUBSCRIBE:
         s.verbose_unsub = v
     elif option == ZMQ_IMMEDIATE:
         s.immediate = v
-    elif option == ZMQ_CONFLATE_TOPICS:
-        s.conflate = BY_TOPIC if v else 0
-        if v:
-            s.plain_out = 0
     elif option == ZMQ_SPIN_US:
         s.spin_us = v
     else:

@@ -150,6 +150,7 @@ cdef struct Pipe:             # a socket's relation to one peer
     int in_user               # app: XPUB: which began as a user message
     string* rid               # app: ROUTER: the peer's routing id
     uint32_t number           # app: SERVER, PEER: the peer's routing id
+    Terms* terms              # const: of its endpoint; NULL: inproc, where the socket's are asked
     int datagrams             # const: no peer but an address: nobody joins there or hears of groups
     void* udp                 # app: the Datagrams for its connection to come, or NULL
     int hears                 # app: DISH: the inproc peer is a RADIO, which takes JOIN and LEAVE
@@ -168,6 +169,18 @@ cdef struct Pipe:             # a socket's relation to one peer
     uint32_t serial           # app: of the PING it was asked with
     int stage                 # app: which of the two PINGs is unanswered; 0: none
     int64_t confirmed_at      # app: ns
+
+cdef struct Terms:            # options for connections, as they were at one bind or connect; const once somebody else has a reference
+    atomic[int] refs          # shared
+    int64_t max_size
+    int hb_ivl
+    int hb_timeout
+    int hb_ttl
+    int conflate
+    int notify                # ROUTER_NOTIFY: 1 who comes, 2 who goes
+    string* hello             # HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG; NULL: none
+    string* farewell
+    string* hiccup
 
 cdef struct Conn:
     atomic[int] refs          # shared: pipe, I/O thread, dirty list
@@ -295,7 +308,6 @@ cdef struct Sock:
     int sndtimeo
     int rcvtimeo
     int immediate
-    int conflate
     int mandatory
     int handover
     int probe
@@ -308,18 +320,11 @@ cdef struct Sock:
     int invert
     int only_first
     int verbose_unsub
-    int notify                # ROUTER_NOTIFY: 1 who comes, 2 who goes
     int last_value            # XPUB_MANUAL_LAST_VALUE
     int spin_us
-    int64_t max_size
-    int hb_ivl
-    int hb_timeout
-    int hb_ttl
+    Terms* terms              # of the next bind or connect
     string* welcome
     string* my_rid            # the ROUTING_ID option, for inproc peers
-    string* hello             # HELLO_MSG, DISCONNECT_MSG, HICCUP_MSG; NULL: none
-    string* farewell
-    string* hiccup
     # pipes, app
     vector[Pipe*]* pipes
     PointerMap by_token       # each pipe under its token, for sock_find

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .._core.handles_codec import Codec
+from .._core.handles_control import Terms
 from ..constants import Errno, SecurityMechanism, SocketType
 from ..error import ZMQError
 from ..transports import StreamOptions, WebPlace
@@ -92,7 +93,10 @@ class Core(Protocol):
         thread: int = -1,
         codec: Codec | None = None,
         multicast: bool = False,
+        terms: Terms | None = None,
     ) -> int: ...
+
+    def terms(self) -> Terms: ...
 
     def attach_datagrams(
         self,
@@ -124,6 +128,8 @@ class Settings:
 
     def __init__(self, sock: Core, datagrams: bool = False, web: bool = False) -> None:
         self.options: SocketOptions = copy.copy(sock.options)
+        self.terms = sock.terms()  # what the data plane itself needs of them
+        self._live: SocketOptions = sock.options
         self.type = SocketType(self.options.type)
         if web:
             self._require_zws()
@@ -145,8 +151,8 @@ class Settings:
 
     @property
     def keeps_names(self) -> bool:
-        """A routing id is its first owner's, as long as that is connected."""
-        return self.type is SocketType.ROUTER and not self.options.router_handover
+        """A routing id is its first owner's, as long as that is connected. Live, as in libzmq."""
+        return self.type is SocketType.ROUTER and not self._live.router_handover
 
     def handshake(self, web: WebPlace | None = None, bound: bool = False) -> Handshake:
         """A handshake of this socket, not begun. web, bound: by WebSocket, and as which side."""

@@ -268,6 +268,7 @@ class StreamPeer(Peer):
                 properties=properties | descriptor,
                 thread=self.settings.thread_for(self.token),
                 codec=codec,
+                terms=self.settings.terms,
             )
         except BaseException:
             connection.close()

@@ -1,0 +1,3 @@
+"""See handles_watch.pyi."""
+
+class Terms: ...
