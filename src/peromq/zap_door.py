@@ -56,10 +56,15 @@ class ContextZapDoor:
         return token is not None and core is not None and core.has_pending(token)
 
     def receive(self) -> list[bytes] | None:
+        core = self._socket.open_core()
         try:
-            return self._socket.open_core().recv_multipart(Flag.DONTWAIT)
+            received = core.recv_multipart(Flag.DONTWAIT)
         except Again:
             return None
+        name, *frames = received
+        # ROUTER_NOTIFY's empty message; whoever can still be sent to has sent one himself
+        gone = frames == [b""] and not core.token_of_name(name)
+        return [name] if gone else received
 
     def hang_up(self, name: bytes) -> None:
         token = self._pipes.pop(name, None)

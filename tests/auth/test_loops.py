@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -162,3 +164,32 @@ def test_signatures_are_those_of_pyzmq(module: str, name: str) -> None:
 def parameters(function: Any) -> list[tuple[str, Any, Any]]:
     found = inspect.signature(function).parameters.values()
     return [(p.name, p.kind, p.default) for p in found]
+
+
+NEVER_STOPPED = f"""
+import asyncio
+import {LIB}.asyncio as zmq
+from {LIB}.auth.asyncio import AsyncioAuthenticator
+
+async def main():
+    global context, authenticator, server
+    context = zmq.Context()
+    authenticator = AsyncioAuthenticator(context)
+    authenticator.start()
+    server = context.socket(zmq.PULL)
+    server.bind("tcp://127.0.0.1:*")
+
+asyncio.run(main())
+print("the end")
+"""
+
+
+def test_a_program_that_stops_nothing_comes_to_its_end() -> None:
+    """Neither authenticator nor socket nor context: what is open does not hold up the exit."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", NEVER_STOPPED],
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout == b"the end\n"

@@ -80,7 +80,7 @@ class ZapDoor(Protocol):
         """The handler has not taken what was sent down that pipe."""
 
     def receive(self) -> list[bytes] | None:
-        """What came next: a pipe's name and frames; one empty frame if the handler is gone."""
+        """What came next: a pipe's name and frames; no frames if the handler is gone."""
 
     def hang_up(self, name: bytes) -> None:
         """Drop the pipe, with all that is in it. Idempotent."""
@@ -206,7 +206,7 @@ class ZapClient:
 
 
 def _tell(frames: list[bytes], asker: ZapAsker) -> None:
-    if frames == [b""]:
+    if not frames:
         asker.zap_failed(ProtocolError("the ZAP handler went before it answered", retry=True))
         return
     try:
