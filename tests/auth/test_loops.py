@@ -168,12 +168,13 @@ def parameters(function: Any) -> list[tuple[str, Any, Any]]:
 
 NEVER_STOPPED = f"""
 import asyncio
-import {LIB}.asyncio as zmq
+import {LIB} as zmq
+from {LIB}.asyncio import Context
 from {LIB}.auth.asyncio import AsyncioAuthenticator
 
 async def main():
     global context, authenticator, server
-    context = zmq.Context()
+    context = Context()
     authenticator = AsyncioAuthenticator(context)
     authenticator.start()
     server = context.socket(zmq.PULL)

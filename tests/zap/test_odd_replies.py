@@ -84,7 +84,7 @@ def test_a_no_with_metadata_that_are_none(asked: Any) -> None:
 def test_metadata_of_more_than_two_gigabytes(asked: Any, size: bytes) -> None:
     made, _, answer = asked
     answer(reply((METADATA, b"\1a" + size)))
-    event, value, _ = made.watch.wait(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+    _, value, _ = made.watch.wait(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
     assert value == zmq.PROTOCOL_ERROR_ZAP_INVALID_METADATA
 
 
