@@ -195,6 +195,7 @@ def test_a_publisher_that_does_not_answer(open_socket: Any, raw_listener: Any) -
     sub.connect(raw_listener.endpoint)
     peer = raw_listener.accept()
     peer.handshake(b"PUB")
+    wait_until(lambda: sub.statistics().connected_peers)
     with pytest.raises(TimeoutError):
         sub.wait_subscribed(timeout=0.05)
     assert peer.read_frame() == (4, b"\x09SUBSCRIBEa")

@@ -105,7 +105,7 @@ def test_results_are_futures(run: Any, pair: Any) -> None:
             assert asyncio.ensure_future(future) is future
             assert future.get_loop() is asyncio.get_running_loop()
         await sent
-        assert await asyncio.wait_for(waiting, 5) == b"1"
+        assert await asyncio.wait_for(waiting, 20) == b"1"
         assert (sent.done(), sent.cancelled(), sent.cancel()) == (True, False, False)
         assert (sent.result(), sent.exception()) == (None, None)
         with pytest.raises(asyncio.InvalidStateError):

@@ -28,7 +28,7 @@ def test_closing_cancels_what_is_pending(run: Any, sock: Any) -> None:
         await asyncio.sleep(0)
         pull.close()
         push.close()
-        await asyncio.wait([*calls, task], timeout=5)
+        await asyncio.wait([*calls, task], timeout=20)
         assert all(call.cancelled() for call in [*calls, task])
 
     run(main)
@@ -88,7 +88,7 @@ def test_one_loop_after_the_other(new_loop: NewLoop, pair: Any) -> None:
     async def main() -> None:
         waiting = pull.recv()
         await push.send(b"x")
-        assert await asyncio.wait_for(waiting, 5) == b"x"
+        assert await asyncio.wait_for(waiting, 20) == b"x"
 
     for _ in range(3):
         with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -129,7 +129,7 @@ def test_two_loops_by_turns(new_loop: NewLoop, pair: Any) -> None:
     async def main() -> bytes:
         waiting = pull.recv()
         await push.send(b"x")
-        return await asyncio.wait_for(waiting, 5)
+        return await asyncio.wait_for(waiting, 20)
 
     for _ in range(5):
         for loop in loops:
@@ -145,7 +145,7 @@ def test_a_loop_in_another_thread_takes_over(new_loop: NewLoop, pair: Any) -> No
     async def once() -> bytes:
         waiting = pull.recv()
         await push.send(b"x")
-        return await asyncio.wait_for(waiting, 5)
+        return await asyncio.wait_for(waiting, 20)
 
     def other() -> bytes:
         with asyncio.Runner(loop_factory=new_loop) as runner:

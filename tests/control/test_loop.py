@@ -46,7 +46,7 @@ def test_timers_fire_in_order_of_time_and_cancelled_ones_do_not(loop: Loop) -> N
     done = threading.Event()
 
     def arm() -> None:
-        loop.later(0.02, done.set)
+        loop.later(0.2, done.set)
         loop.later(0.01, lambda: seen.append("b"))
         loop.later(0.0, lambda: seen.append("a"))
         loop.later(0.005, lambda: seen.append("never")).cancel()

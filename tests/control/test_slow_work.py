@@ -93,7 +93,7 @@ def test_a_flood_that_leaves_leaves_nothing(
     for _ in range(40):
         crowd.append(RawPeer.connect(last_endpoint(server)))
         crowd[-1].send(token_of(60_000))
-    [kerberos] = [one for one in made if one._name == "peromq/kerberos"]
+    [kerberos] = wait_until(lambda: [one for one in made if one._name == "peromq/kerberos"])
     wait_until(lambda: len(kerberos._queue) == len(crowd) - kerberos._max_threads)
     for peer in crowd:
         peer.close()

@@ -192,7 +192,7 @@ PROCESS = """
                 push.send(b"through another process")
                 print(pull.recv().decode())
         device.launcher.terminate()
-        device.join(timeout=5)
+        device.join(timeout=10)
         print(device.launcher.is_alive())
 """
 

@@ -55,10 +55,10 @@ def test_messages_pass(
         def arrives(message: bytes = message) -> bool:
             """A publisher may have to wait for the subscription."""
             input_.send(message, **group)
-            return readable(output, 50 if source in ("PUB", "RADIO") else 5000)
+            readable(output, 50 if source in ("PUB", "RADIO") else 10_000)
+            return [message] in drain(output)  # one of those sent before may come late
 
         wait_until(arrives)
-        assert drain(output)[-1] == [message]
 
 
 @pytest.mark.parametrize("kind", ["PAIR", "DEALER", pytest.param("CHANNEL", marks=needs_draft)])

@@ -27,7 +27,7 @@ def test_a_receiver_keeps_the_last_of_many(sock: Any, raw: Any) -> None:
         wire.send(message(b"%d" % number))
     wire.ping(b"fence")
     assert wire.read_command() == (b"PONG", b"fence")
-    assert readable(pull, 5000)
+    assert readable(pull, 10_000)
 
     assert last_of(pull) == b"19"
 

@@ -107,7 +107,7 @@ def test_peers_are_heard_in_turn(sock: Any, endpoints: Any, transport: str) -> N
         loud.send(b"loud")
     for push in quiet:
         push.send_multipart([b"quiet", b"tail"])
-    assert readable(pull, 5000)
+    assert readable(pull, 10_000)
     messages = []
     for _ in range(502):
         messages.append(pull.recv_multipart())
@@ -133,7 +133,7 @@ def test_turns_are_strict_when_all_have_messages(
             wire.send(b"".join(message(*parts) for parts in messages))
             wire.ping(b"all read")
             assert wire.read_command() == (b"PONG", b"all read")
-    assert readable(pull, 5000)
+    assert readable(pull, 10_000)
 
     turns = [pull.recv_multipart()[0] for _ in range(40)]
 

@@ -204,7 +204,7 @@ def test_close_sends_what_lingers_at_its_rate(sock: Sockets, endpoint: str) -> N
     for _ in range(100):
         sub.recv()
     # 250000 octets a second, and a second's worth at the beginning for nothing
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 5
 
 
 def test_close_without_linger_is_quick(sock: Sockets, endpoint: str) -> None:
@@ -299,7 +299,7 @@ def test_losses_are_told_once_and_the_stream_goes_on(
     (peer,) = sub.statistics().peers
     assert peer.multicast is not None
     assert (peer.multicast["losses"], peer.multicast["lost"]) == (1, 4)
-    assert feed.poll(5000)
+    assert feed.poll(10_000)
     event = recv_monitor_message(feed)
     assert (event["event"], event["value"]) == (zmq.EVENT_PACKETS_LOST, 4)
     assert event["details"]["TSI"] == f"{pgm.GSI.hex()}.{pgm.SPORT}"
@@ -326,7 +326,7 @@ def test_losses_of_several_sources_are_told_by_source(
             assert sub.recv() == b"%d" % sport
     told = {}
     while len(told) < 3:
-        assert feed.poll(5000)
+        assert feed.poll(10_000)
         event = recv_monitor_message(feed)
         told[int(event["details"]["TSI"].partition(".")[2])] = int(event["value"])
     assert told == sources
@@ -346,7 +346,7 @@ def test_a_carrier_that_ends_is_replaced(pair: Pair, ends: str) -> None:
         same.shutdown(socket.SHUT_RDWR)
     seen = []
     while zmq.Event.CONNECTED not in seen:
-        assert feed.poll(5000)
+        assert feed.poll(10_000)
         seen.append(recv_monitor_message(feed)["event"])
     assert seen == [zmq.Event.DISCONNECTED, zmq.Event.CONNECT_RETRIED, zmq.Event.CONNECTED]
     feed.close()

@@ -183,5 +183,5 @@ def test_a_receiver_that_pauses_gets_everything_afterwards(sock: Any, endpoints:
         sent = fill(push, body)
         for _ in range(sent):
             assert pull.recv() == body
-        assert writable(push, 5_000)
+        assert writable(push, 10_000)
     assert sent > 0

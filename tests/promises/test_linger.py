@@ -140,7 +140,7 @@ def test_unread_messages_do_not_hold_up_the_end(endpoints: Any) -> None:
         push.connect(last_endpoint(pull))
         for _ in range(50):
             push.send(b"unread")
-        assert readable(pull, 5000)
+        assert readable(pull, 10_000)
         pull.close()
         push.close(linger=0)
         assert closing_time(context) < 5

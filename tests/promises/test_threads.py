@@ -253,7 +253,7 @@ def test_closing_a_socket_ends_the_calls_of_other_threads(
     assert not readable(pull, 20)
     pull.close()
     for thread in threads:
-        thread.join(5)
+        thread.join(10)
         assert not thread.is_alive(), f"{call} hangs on a closed socket"
     assert len(ended) == 4
     errors = [problem.errno for problem in ended if isinstance(problem, zmq.ZMQError)]
