@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 
 PROC = Path("/proc/self")
 SOON = 0.02  # seconds after which what holds on to them may be a cycle of objects
-SETTLE = 5.0  # seconds a test's threads and descriptors have to go away, once it is over
+SETTLE = 15.0  # seconds a test's threads and descriptors have to go away, once it is over
 END = 10.0  # seconds Context.destroy(linger=0) may take
 
 FAILED = pytest.StashKey[bool]()

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def outcome(tmp_path: Path, body: str, settle: float = 0.05) -> str:
     """Run a test file of its own under our conftest, with a settling time of its own."""
     conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
-    (tmp_path / "conftest.py").write_text(conftest.replace("SETTLE = 5.0", f"SETTLE = {settle}"))
+    (tmp_path / "conftest.py").write_text(conftest.replace("SETTLE = 15.0", f"SETTLE = {settle}"))
     (tmp_path / "test_it.py").write_text(body)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     run = subprocess.run(

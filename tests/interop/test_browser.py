@@ -25,6 +25,7 @@ PATIENCE = 40.0  # seconds for a browser to start
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(150),
     pytest.mark.no_sanitizer,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium here: `apt-get install chromium`"),
     pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq's wheels have no ws"),
