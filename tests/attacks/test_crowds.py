@@ -118,7 +118,7 @@ def test_unfinished_commands_are_not_kept_without_bound(sock: Any, raw: Any) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("descriptors")
 def test_five_thousand(sock: Any, raw: Any) -> None:
     """At most 4 KiB of each, both ends here taken together."""

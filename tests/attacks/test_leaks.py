@@ -276,7 +276,7 @@ def test_over_and_over(sock: Any, what: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("what", CASES)
 def test_many_times(sock: Any, what: str) -> None:
     assert grown(sock, what, SLOW_COUNT) < LIMIT_KIB

@@ -147,7 +147,7 @@ def test_inherited_sockets_are_closed_in_the_child(talking: Any, call: str) -> N
 
 @pytest.mark.skipif(zmq.__name__ == "zmq", reason="libzmq leaves this undefined")
 @pytest.mark.parametrize(
-    "forks", [10, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(180)])]
+    "forks", [10, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )
 def test_a_child_of_a_busy_parent_never_hangs(sock: Any, endpoints: Any, forks: int) -> None:
     """fork() while other threads send and receive: no lock is left taken in the child."""

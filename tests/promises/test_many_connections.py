@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import check_numbered, last_endpoint, new_context, zmq
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 CONNECTIONS = 2000  # in two processes, so that each keeps half of the client ends
 EACH = 5
