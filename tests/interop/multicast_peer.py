@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--recovery", type=int, default=30_000)
-    parser.add_argument("--patience", type=int, default=20_000)
+    parser.add_argument("--patience", type=int, default=40_000)
     parser.add_argument("--topic", default="")
     parser.add_argument("--bind", action="store_true")
     parser.add_argument("--tpdu", type=int, default=1500)

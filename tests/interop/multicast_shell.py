@@ -14,7 +14,7 @@ import peromq as zmq
 from peromq.utils.monitor import recv_monitor_message
 from tests.interop.multicast_groups import Joining
 
-TIMEOUT = 15_000  # ms
+TIMEOUT = 30_000  # ms
 
 
 def wait_for(feed: zmq.Socket, name: str) -> str:

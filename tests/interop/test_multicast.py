@@ -14,6 +14,8 @@ from tests.interop.netns import A6, B6, A, B, Network
 PEER = "tests/interop/multicast_peer.py"
 DEBIAN = [pytest.mark.debian_libzmq, pytest.mark.no_sanitizer]
 
+pytestmark = pytest.mark.timeout(180)  # processes start, and on a busy machine slowly
+
 PAIRS = [
     pytest.param("ours", "ours"),
     pytest.param("ours", "libzmq", marks=DEBIAN),

@@ -13,6 +13,7 @@ from tests.interop.remote import Remote
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(180),
     pytest.mark.no_sanitizer,
     pytest.mark.skipif(AGAINST_LIBZMQ, reason="these are ours"),
 ]

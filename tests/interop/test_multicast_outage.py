@@ -14,6 +14,7 @@ from tests.interop.remote import Remote
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(180),
     pytest.mark.no_sanitizer,
     pytest.mark.skipif(AGAINST_LIBZMQ, reason="libzmq does not come back from this"),
 ]
