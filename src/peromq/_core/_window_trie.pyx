@@ -59,7 +59,7 @@ cdef class TrieWindow:
 
     def remove_subscriber(self, uintptr_t subscriber):
         gone = []
-        trie_remove_subscriber(self.trie, <void*>subscriber, append_topic, <void*>gone)
+        trie_remove_subscriber(self.trie, <void*>subscriber, append_topic, <void*>gone, False)
         return gone
 
     # The same for many topics of one size, end to end in one buffer, so that Python is not what gets measured.
@@ -83,7 +83,7 @@ cdef class TrieWindow:
         """How many topics are gone with the subscriber."""
         cdef size_t gone = 0
         with nogil:
-            trie_remove_subscriber(self.trie, <void*>subscriber, count_topic, &gone)
+            trie_remove_subscriber(self.trie, <void*>subscriber, count_topic, &gone, False)
         return gone
 
 

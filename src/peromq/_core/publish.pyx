@@ -242,15 +242,15 @@ cdef void pub_joined(Sock* s, Pipe* p) noexcept nogil:
 
 
 cdef void pub_left(Sock* s, Pipe* p) noexcept nogil:
-    """The peer's subscriptions go; the application hears of topics nobody wants any more."""
+    """The peer's subscriptions go; the application hears of topics nobody wants any more, or of all (VERBOSER, MANUAL)."""
     cdef size_t i
     pub_input(s, p)
     untarget(s, p)
     if s.manual:
-        trie_remove_subscriber(s.asked, p, last_gone, s)
-        trie_remove_subscriber(s.trie, p, nothing, s)
+        trie_remove_subscriber(s.asked, p, last_gone, s, True)
+        trie_remove_subscriber(s.trie, p, nothing, s, False)
     else:
-        trie_remove_subscriber(s.trie, p, nothing if p.multicast else last_gone, s)
+        trie_remove_subscriber(s.trie, p, nothing if p.multicast else last_gone, s, s.verboser and not p.multicast)
     for i in range(s.notice_from.size()):
         if s.notice_from[0][i] == p:
             s.notice_from[0][i] = NULL
@@ -274,7 +274,8 @@ cdef int xpub_peek(Sock* s, FrameRef* fr) noexcept nogil:
 
 
 cdef void xpub_done(Sock* s, FrameRef* fr) noexcept nogil:
-    s.last_sub = s.notice_from.front()
+    if s.manual and fr.size and fr.data[0] <= 1:        # a user message is no request
+        s.last_sub = s.notice_from.front()
     s.notices.pop_front()
     s.notice_more.pop_front()
     s.notice_from.pop_front()

@@ -137,7 +137,7 @@ cdef bint set_option(Sock* s, int option, int64_t value) noexcept nogil:
         s.verbose = v
         s.verboser = 0                                          # libzmq: VERBOSE switches VERBOSER off
     elif option == ZMQ_XPUB_VERBOSER:
-        s.verboser = v
+        s.verbose = s.verboser = v                              # ... and VERBOSER 0 both
     elif option == ZMQ_XPUB_NODROP:
         s.nodrop = v
     elif option == ZMQ_XPUB_MANUAL:

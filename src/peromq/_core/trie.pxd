@@ -25,7 +25,7 @@ cdef void trie_free(Trie* self) noexcept nogil
 cdef int trie_add(Trie* self, void* subscriber, const unsigned char* topic, size_t n) noexcept nogil
 cdef int trie_remove(Trie* self, void* subscriber, const unsigned char* topic, size_t n) noexcept nogil
 cdef void trie_match(Trie* self, const unsigned char* data, size_t n, SubscriberFound found, void* arg) noexcept nogil
-cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, void* arg) noexcept nogil
+cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, void* arg, bint each) noexcept nogil
 cdef size_t trie_count(const Trie* self) noexcept nogil
 cdef bint trie_knows(const Trie* self, const void* subscriber) noexcept nogil
 

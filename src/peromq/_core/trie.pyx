@@ -158,8 +158,8 @@ cdef void trie_match(Trie* self, const unsigned char* data, size_t n, Subscriber
             n -= node.label_size
 
 
-cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, void* arg) noexcept nogil:
-    """Remove all its subscriptions; costs as much as it has. `gone` is told the topics nobody has any more, in no order."""
+cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, void* arg, bint each) noexcept nogil:
+    """Remove all its subscriptions; costs as much as it has. `gone` is told the topics nobody has any more, or each, in no order."""
     cdef void** cell = map_find(&self.subscribers, subscriber)
     cdef PointerMap* nodes
     cdef Node* node
@@ -173,9 +173,10 @@ cdef void trie_remove_subscriber(Trie* self, void* subscriber, TopicVisit gone, 
     while cell != NULL:
         node = <Node*>cell[0]
         node_drop(node, subscriber)
-        if node.subscribers == NULL:
+        if each or node.subscribers == NULL:
             topic = radix_spell(&self.radix, node, &n)
             gone(arg, topic, n)
+        if node.subscribers == NULL:
             radix_topic_gone(&self.radix, node)
         cell = map_next(nodes, cell)
     map_free(nodes)
