@@ -333,6 +333,11 @@ class Monitor:
 # -- processes
 
 
+def asleep(pid: int) -> bool:
+    """Whether its main thread waits in the kernel; a signal just before that may be missed."""
+    return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 def kill_and_reap(process: Any) -> None:
     """SIGKILL one process by its pid and wait for its end."""
     if process.poll() is None:

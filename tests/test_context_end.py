@@ -215,9 +215,13 @@ def test_ctrl_c_ends_term() -> None:
     main = threading.main_thread().ident
     assert main is not None
     timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+
+    def wait() -> None:
+        timer.start()
         context.term()
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
     timer.join()
     assert not context.closed
     socket.close()

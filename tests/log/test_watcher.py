@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import LIB, kill_and_reap, last_endpoint
+from tests.helpers import LIB, asleep, kill_and_reap, last_endpoint, wait_until
 
 Watch = Callable[..., "subprocess.Popen[str]"]
 
@@ -48,6 +48,7 @@ def test_lines(pub: Any, watch: Watch) -> None:
     for topic, text in ((b"other.INFO", b"x"), (b"app.INFO", b"one\n"), (b"app.DEBUG.a", b"two")):
         pub.send_multipart([topic, text])
     assert lines(process, 2) == ["app.INFO: one", "app.DEBUG.a: two"]
+    wait_until(lambda: asleep(process.pid))
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
 

@@ -6,12 +6,11 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers import differs_from_libzmq, last_endpoint, wait_until
+from tests.helpers import asleep, differs_from_libzmq, last_endpoint, wait_until
 
 pytestmark = pytest.mark.no_sanitizer
 
@@ -65,11 +64,6 @@ def test_the_socket_works_on_after_ctrl_c(spawn: Any, sock: Any) -> None:
     push.send(b"later")
 
     assert peer.call("recv") == [b"later"]
-
-
-def asleep(pid: int) -> bool:
-    """Does the main thread wait in the kernel?"""
-    return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def interrupt(peer: Any, call: str) -> None:
