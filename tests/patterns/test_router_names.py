@@ -87,8 +87,11 @@ def test_a_duplicate_comes_again_until_the_name_is_free(
 
 @each_wire
 def test_handover_gives_the_name_to_the_newest(sock: Any, endpoints: Any, transport: str) -> None:
-    router, first = router_and_dealer(sock, endpoints, transport, router_handover=1)
-    second = sock("DEALER", routing_id=b"dealer", connect=last_endpoint(router))
+    router = sock("ROUTER", router_handover=1, bind=endpoints.any(transport))
+    first = named(sock, router, b"dealer")
+    first.send(b"hello")
+    assert router.recv_multipart() == [b"dealer", b"hello"]
+    second = named(sock, router, b"dealer")
     second.send(b"mine now")
     assert router.recv_multipart() == [b"dealer", b"mine now"]
     router.send_multipart([b"dealer", b"to the second"])
@@ -97,11 +100,16 @@ def test_handover_gives_the_name_to_the_newest(sock: Any, endpoints: Any, transp
     assert not readable(first)
 
 
+def named(sock: Any, router: Any, name: bytes) -> Any:
+    """A DEALER that, once thrown out, does not come again to take its name back."""
+    return sock("DEALER", routing_id=name, reconnect_ivl=-1, connect=last_endpoint(router))
+
+
 @each_wire
 def test_handover_several_times(sock: Any, endpoints: Any, transport: str) -> None:
     router = sock("ROUTER", router_handover=1, bind=endpoints.any(transport))
     for life in range(5):
-        dealer = sock("DEALER", routing_id=b"phoenix", connect=last_endpoint(router))
+        dealer = named(sock, router, b"phoenix")
         dealer.send(b"life %d" % life)
         assert router.recv_multipart() == [b"phoenix", b"life %d" % life]
         router.send_multipart([b"phoenix", b"answer %d" % life])
