@@ -32,20 +32,21 @@ def proxy_steerable(
     backend: Socket[Any],
     capture: Socket[Any] | None = None,
     control: Socket[Any] | None = None,
-) -> None:
+) -> int:
     """`proxy`, steered by messages to `control` (PAIR, PULL, SUB, REP, …).
 
     PAUSE: forward nothing until RESUME. TERMINATE: return. STATISTICS: send eight unsigned 64 bit
     integers in native byte order, a frame each, back through `control`: messages and octets
     received by the frontend, sent by it, received by the backend, sent by it. A REP gets an empty
     answer to the other commands. Unknown commands are ignored. `capture` gets a copy of each.
+    Returns 0.
 
     libzmq took this away in 4.3.5; there it raises ENOTSUP.
     """
     running = _start(frontend, backend, capture, control)
     if control is None:
         running.run()
-        return
+        return 0
     paused = False
     while True:
         if not paused:
@@ -65,7 +66,7 @@ def proxy_steerable(
         if reply:
             SocketCore.send_multipart(control, reply)
         if command == [b"TERMINATE"]:
-            return
+            return 0
 
 
 def monitored_queue(
