@@ -161,7 +161,11 @@ def _context_specs() -> list[OptionSpec]:
     """With THREAD_PRIORITY, which shares its number with SOCKET_LIMIT."""
     limit = next(spec for spec in CONTEXT_OPTIONS.values() if spec.name == "SOCKET_LIMIT")
     priority = limit._replace(
-        name="THREAD_PRIORITY", default=None, rights="w", doc="priority of the threads"
+        name="THREAD_PRIORITY",
+        default=None,
+        readable=False,
+        writable=True,
+        doc="priority of the threads",
     )
     return [*CONTEXT_OPTIONS.values(), priority]
 

@@ -242,7 +242,7 @@ class Context(AttributeSetter, Generic[_SocketT_co]):
         """
         if self.closed:
             raise ZMQError(Errno.ENOTSUP)
-        make = cast(Callable[..., _SocketT_co], socket_class or self._socket_class)
+        make = cast("Callable[..., _SocketT_co]", socket_class or self._socket_class)
         socket = make(self, socket_type, **kwargs)
         for option, value in self.sockopts.items():
             try:

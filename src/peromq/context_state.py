@@ -142,10 +142,10 @@ class ContextState:
 
         Raises ZMQError with EMTHREAD if the context has no I/O thread to serve it.
         """
-        from .control import Control  # not above: `import peromq` shall be quick
-
         with self.lock:
             if self.control is None:
+                from .control import Control  # not above: `import peromq` shall be quick
+
                 engine = self.engine
                 if self._io_threads == 0:
                     raise ZMQError(

@@ -5,7 +5,7 @@ It drives `Options`, `Socket.get` and `set`, attribute access, and the tests. De
 libzmq 4.3.5's as measured; draft options (from 93 on) are always there.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .constants import ContextOption, SocketOption, SocketType
 
@@ -33,24 +33,14 @@ class OptionSpec(NamedTuple):
     default: Value
     low: int  # of the value; for bytes and strings, of the length in octets
     high: int
-    rights: Rights
     types: frozenset[SocketType]
     doc: str
-    needs: Feature | None = None  # a capability (`zmq.has`) without which the option is refused
-    many: bool = False  # each set adds a value to a tuple
-    attribute: str = ""
-
-    @property
-    def is_bytes(self) -> bool:
-        return self.kind in ("bytes", "string")
-
-    @property
-    def readable(self) -> bool:
-        return "r" in self.rights
-
-    @property
-    def writable(self) -> bool:
-        return "w" in self.rights
+    needs: Feature | None  # a capability (`zmq.has`) without which the option is refused
+    many: bool  # each set adds a value to a tuple
+    attribute: str
+    is_bytes: bool
+    readable: bool
+    writable: bool
 
 
 _LIMITS: dict[Kind, tuple[int, int]] = {
@@ -68,8 +58,9 @@ def _types(names: str) -> frozenset[SocketType]:
     return frozenset(SocketType[name] for name in names.split())
 
 
-def _row(
-    option: SocketOption,
+def _spec(
+    name: str,
+    number: int,
     kind: Kind,
     default: Value,
     doc: str,
@@ -83,19 +74,25 @@ def _row(
 ) -> OptionSpec:
     lowest, highest = _LIMITS[kind]
     return OptionSpec(
-        name=option.name,
-        number=int(option),
+        name=name,
+        number=number,
         kind=kind,
         default=default,
         low=lowest if low is None else low,
         high=highest if high is None else high,
-        rights=rights,
         types=types,
         doc=doc,
         needs=needs,
         many=many,
-        attribute=option.name.lower(),
+        attribute=name.lower(),
+        is_bytes=kind in ("bytes", "string"),
+        readable="r" in rights,
+        writable="w" in rights,
     )
+
+
+def _row(option: SocketOption, kind: Kind, default: Value, doc: str, **more: Any) -> OptionSpec:
+    return _spec(option.name, int(option), kind, default, doc, **more)
 
 
 _O = SocketOption
@@ -250,7 +247,7 @@ ZERO_LINGER_TYPES = _types("SUB XSUB DISH")
 def _context_row(
     name: str, number: int, default: int | None, low: int, rights: Rights, doc: str
 ) -> OptionSpec:
-    return OptionSpec(name, number, "int", default, low, INT_MAX, rights, frozenset(), doc)
+    return _spec(name, number, "int", default, doc, low=low, rights=rights, types=frozenset())
 
 
 _C = ContextOption

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
+from . import z85
 from .constants import Errno, SecurityMechanism, SocketOption, SocketType
 from .error import ZMQError
 from .option_table import (
@@ -207,30 +208,30 @@ class Options:
         if isinstance(value, str):
             raise TypeError("unicode not allowed, use setsockopt_string")
         spec = SOCKET_OPTIONS.get(number)
-        if spec is not None and spec.is_bytes:
-            if not isinstance(value, bytes):
-                raise TypeError(f"expected bytes, got: {shown(number, value)} ({spec.name})")
-            self._require(spec, writable=True)
-            _check_length(spec, value)
-            if number in _CURVE_KEYS:
-                return _curve_key(spec, value)
-            if number in _TEXT_CHECKS:
-                _TEXT_CHECKS[number](spec, value)
-            if number == SocketOption.TCP_ACCEPT_FILTER and b":" in value and not self.ipv6:
-                raise _invalid(spec, "of IPv6 needs the option IPV6")
-            return value
-        name = spec.name if spec else f"option {number}"
-        if not isinstance(value, int):
-            raise TypeError(f"expected int, got: {value!r} ({name})")
-        wide = spec is not None and spec.kind in ("int64", "uint64")
-        if not (INT64_MIN if wide else INT_MIN) <= value <= (INT64_MAX if wide else INT_MAX):
-            raise OverflowError(f"{name}: {value} does not fit a C {'int64' if wide else 'int'}")
         if spec is None:
-            raise _unknown(number)
+            raise _check_width(f"option {number}", value) or _unknown(number)
+        if spec.is_bytes:
+            return self._check_octets(spec, value)
+        if isinstance(value, int) and spec.low <= value <= spec.high:
+            self._require(spec, writable=True)
+            return int(value)
+        wrong = _check_width(spec.name, value, wide=spec.kind in ("int64", "uint64"))
+        if wrong is None:
+            self._require(spec, writable=True)
+        raise wrong or _invalid(spec, f"must be {_range_text(spec)}, not {value}")
+
+    def _check_octets(self, spec: OptionSpec, value: object) -> bytes:
+        if not isinstance(value, bytes):
+            raise TypeError(f"expected bytes, got: {shown(spec.number, value)} ({spec.name})")
         self._require(spec, writable=True)
-        if not spec.low <= value <= spec.high:
-            raise _invalid(spec, f"must be {_range_text(spec)}, not {value}")
-        return int(value)
+        if not spec.low <= len(value) <= spec.high:
+            raise _invalid(spec, f"must have {_range_text(spec)} octets, not {len(value)}")
+        check = _TEXT_CHECKS.get(spec.number)
+        if check is not None:
+            value = check(spec, value)
+        if spec.number == SocketOption.TCP_ACCEPT_FILTER and b":" in value and not self.ipv6:
+            raise _invalid(spec, "of IPv6 needs the option IPV6")
+        return value
 
     def set(self, number: int, value: object) -> int | bytes:
         """Check and keep a value; returns it as kept. Errors as `check`.
@@ -362,12 +363,16 @@ def _range_text(spec: OptionSpec) -> str:
     return f"{spec.low} to {spec.high}"
 
 
-def _check_length(spec: OptionSpec, value: bytes) -> None:
-    if not spec.low <= len(value) <= spec.high:
-        raise _invalid(spec, f"must have {_range_text(spec)} octets, not {len(value)}")
+def _check_width(name: str, value: object, wide: bool = False) -> Exception | None:
+    """TypeError or OverflowError for what is no int of C."""
+    if not isinstance(value, int):
+        return TypeError(f"expected int, got: {value!r} ({name})")
+    if not (INT64_MIN if wide else INT_MIN) <= value <= (INT64_MAX if wide else INT_MAX):
+        return OverflowError(f"{name}: {value} does not fit a C {'int64' if wide else 'int'}")
+    return None
 
 
-def _check_network(spec: OptionSpec, value: bytes) -> None:
+def _check_network(spec: OptionSpec, value: bytes) -> bytes:
     """An IPv4 or IPv6 network in CIDR notation, or an address."""
     try:
         import ipaddress  # not above: `import peromq` shall be quick
@@ -375,6 +380,7 @@ def _check_network(spec: OptionSpec, value: bytes) -> None:
         ipaddress.ip_network(value.decode(), strict=False)
     except ValueError as error:
         raise _invalid(spec, f"must be an IP network: {error}") from None
+    return value
 
 
 _SUBSCRIBING = frozenset({SocketOption.SUBSCRIBE, SocketOption.UNSUBSCRIBE})
@@ -408,12 +414,10 @@ server, False: the client, None: as it was."""
 
 def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
     """The 32 octets of a key given as such or in Z85. The value is in no error's text."""
-    from .z85 import decode  # not above: `import peromq` shall be quick
-
     if len(value) == 32:
         return value
     try:
-        key = decode(value.removesuffix(b"\0") if len(value) == 41 else value)
+        key = z85.decode(value.removesuffix(b"\0") if len(value) == 41 else value)
     except ValueError:
         key = b""
     if len(key) != 32:
@@ -422,19 +426,22 @@ def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
 
 
 def _curve_text(key: bytes) -> bytes:
-    from .z85 import encode  # not above: `import peromq` shall be quick
-
-    return encode(key)
+    return z85.encode(key)
 
 
-def _check_metadata(spec: OptionSpec, value: bytes) -> None:
+def _check_metadata(spec: OptionSpec, value: bytes) -> bytes:
     """`X-key:value`, both not empty, the key at most 255 octets."""
     key, _, text = value.partition(b":")
     if not (key.startswith(b"X-") and 2 < len(key) <= 255 and text):
         raise _invalid(spec, "must look like X-key:value")
+    return value
 
 
-_TEXT_CHECKS: dict[int, Callable[[OptionSpec, bytes], None]] = {
+_TEXT_CHECKS: dict[int, Callable[[OptionSpec, bytes], bytes]] = {
+    SocketOption.CURVE_PUBLICKEY: _curve_key,
+    SocketOption.CURVE_SECRETKEY: _curve_key,
+    SocketOption.CURVE_SERVERKEY: _curve_key,
     SocketOption.TCP_ACCEPT_FILTER: _check_network,
     SocketOption.METADATA: _check_metadata,
 }
+"""What makes the value to keep of the one given, or refuses it."""

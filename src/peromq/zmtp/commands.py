@@ -43,11 +43,16 @@ def parse_metadata(block: bytes) -> list[tuple[bytes, bytes]]:
     Raises ProtocolError if a property is cut short, which includes any trailing octet.
     """
     properties = []
-    position = 0
-    while position < len(block):
-        name, position = _take(block, position, 1)
-        value, position = _take(block, position, 4)
-        properties.append((name, value))
+    position, size = 0, len(block)
+    while position < size:
+        name = position + 1
+        length = name + block[position]
+        value = length + 4
+        end = value + int.from_bytes(block[length:value], "big")
+        if value > size or end > size:
+            raise ProtocolError("metadata is cut short", ProtocolErrorCode.ZMTP_INVALID_METADATA)
+        properties.append((block[name:length], block[value:end]))
+        position = end
     return properties
 
 
@@ -79,15 +84,6 @@ def parse_error(body: bytes, prefix: bytes = ERROR) -> ProtocolError:
         f"peer refused the connection: {reason.decode('ascii', 'backslashreplace')!r}",
         auth_status=int(reason) if reason in (b"300", b"400", b"500") else None,
     )
-
-
-def _take(block: bytes, position: int, size_octets: int) -> tuple[bytes, int]:
-    """A size of `size_octets` and that many octets from `position`; also where they end."""
-    start = position + size_octets
-    end = start + int.from_bytes(block[position:start], "big")
-    if start > len(block) or end > len(block):
-        raise ProtocolError("metadata is cut short", ProtocolErrorCode.ZMTP_INVALID_METADATA)
-    return block[start:end], end
 
 
 def malformed(command: bytes, body: bytes, code: ProtocolErrorCode | None = None) -> ProtocolError:

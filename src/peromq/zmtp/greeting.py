@@ -9,6 +9,7 @@ only the lowest bit of octet 9, the version and the mechanism count.
 """
 
 from enum import Enum
+from functools import lru_cache
 
 SIGNATURE_SIZE = 10
 REVISION_END = 11
@@ -33,6 +34,7 @@ class Dialect(Enum):
     """Signature, any other revision: the full greeting, then commands."""
 
 
+@lru_cache(maxsize=16)  # a socket's are all the same
 def build_greeting(mechanism: str, routing_id_size: int) -> bytes:
     """Our 64 octets; `mechanism` is at most 20 ASCII characters, `routing_id_size` in octets."""
     name = mechanism.encode("ascii")

@@ -16,10 +16,10 @@ question, and the handshake goes on with `zap_reply`, `zap_missing` or `zap_fail
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from functools import lru_cache
 from operator import methodcaller
+from typing import NamedTuple
 
 from .commands import build_metadata, parse_metadata
 from .compatibility import ANNOUNCES_ROUTING_ID, COMPATIBLE
@@ -56,8 +56,7 @@ _IDENTITY = "Identity"
 _LOCAL_PROPERTIES = frozenset({"User-Id", "Peer-Address"})
 
 
-@dataclass(frozen=True, slots=True)
-class PeerInfo:
+class PeerInfo(NamedTuple):
     """What the handshake found out about the peer."""
 
     minor: int
@@ -74,7 +73,7 @@ class PeerInfo:
     """For a peer older than ZMTP 3."""
 
 
-class State(Enum):
+class State(IntEnum):
     """Of a handshake."""
 
     SIGNATURE = auto()
@@ -171,8 +170,7 @@ class Handshake:
     @property
     def kept(self) -> int:
         """Octets that we keep for the peer: an incomplete command, a token that is waited for."""
-        kept: int = getattr(self.mechanism, "kept", 0)
-        return len(self._incoming) + kept
+        return len(self._incoming) + self.mechanism.kept
 
     @property
     def leftover(self) -> bytes:

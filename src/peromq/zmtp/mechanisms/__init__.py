@@ -40,6 +40,10 @@ class Mechanism(Protocol):
     def properties(self) -> Mapping[str, str]:
         """What authentication found out about the peer (User-Id, ZAP metadata)."""
 
+    @property
+    def kept(self) -> int:
+        """Octets that it keeps for the peer."""
+
     def take_traffic(self) -> CurveTraffic | GssapiTraffic | None:
         """What encrypts the traffic; None where it stays in clear. To be called once, when done:
         the key is not kept."""

@@ -38,6 +38,10 @@ class Side:
     def done(self) -> bool:
         return self._state is State.DONE and not self._outgoing
 
+    @property
+    def kept(self) -> int:
+        return 0
+
     def take_traffic(self) -> CurveTraffic | GssapiTraffic | None:
         return None
 
