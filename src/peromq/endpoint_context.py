@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 if TYPE_CHECKING:
     from .socket import Socket
 
-_SocketT_co = TypeVar("_SocketT_co", bound="Socket[Any]", covariant=True)
+    _SocketT_co = TypeVar("_SocketT_co", bound=Socket[Any], covariant=True)
+else:
+    _SocketT_co = TypeVar("_SocketT_co", covariant=True)  # a bound in quotes takes 1 ms to import
 
 
 class EndpointContext(Generic[_SocketT_co]):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from threading import Event
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from .error import NotDone
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class _Tracked(Protocol):
-    @property
-    def tracker(self) -> MessageTracker | None: ...
+    class _Tracked(Protocol):
+        @property
+        def tracker(self) -> MessageTracker | None: ...
 
 
 class MessageTracker:
