@@ -6,7 +6,7 @@ from pathlib import Path
 from .runs import Result
 
 RACY = "racy upstream"
-"""A reason that begins so allows a test to fail and to pass."""
+"""A reason that begins so allows a test to pass, to fail and to hang."""
 
 
 @dataclass
@@ -29,6 +29,14 @@ class Exclusions:
 
     def covers_file(self, name: str) -> bool:
         return name in self.reasons
+
+    def racy(self, name: str) -> list[str]:
+        """The racy tests of a file."""
+        return [
+            test
+            for test, reason in self.reasons.items()
+            if test.startswith(f"{name}::") and reason.startswith(RACY)
+        ]
 
     def complaints(self, results: list[Result], *, complete: bool) -> list[str]:
         """What is not as it should be. `complete`: everything was run, so nothing may be absent."""
