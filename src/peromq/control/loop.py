@@ -5,20 +5,20 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import os
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from .. import unpatched
+from .._core.handles_epoll import Epoll
 
 log = logging.getLogger("peromq")
 
 READ = 0x001  # EPOLLIN and EPOLLOUT, which gevent removes with the rest of epoll
 WRITE = 0x004
 
-_READY_BATCH = 64  # descriptors served before timers are looked at again; the kernel takes turns
 _TIMER_BATCH = 64  # timers that fire before descriptors are looked at again
 _LONGEST_SLEEP = 3600.0  # seconds; epoll refuses waits of more than 24 days
 
@@ -87,9 +87,8 @@ class Loop:
         """begin: what the thread does first, with its name."""
         self._name = name
         self._begin = begin
-        self._epoll = unpatched.new_epoll()
+        self._epoll = Epoll()
         self._watches: dict[int, Watch] = {}
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._posted: deque[tuple[Callback, Owner | None]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._timers_cancelled = 0
@@ -99,7 +98,6 @@ class Loop:
         # Reentrant, for a finalizer may post while its thread is in the middle of posting.
         self._door = unpatched.RLock()
         self._thread = unpatched.Thread(self._main, name)
-        self._wake_watch = self.watch(self._wake_fd, READ, self._drain_wake)
 
     def start(self) -> None:
         """Start the thread."""
@@ -128,7 +126,7 @@ class Loop:
                 return False
             self._posted.append((callback, owner))
             if not self.in_thread():  # which looks before it sleeps
-                os.eventfd_write(self._wake_fd, 1)
+                self._epoll.wake()
             return True
 
     def run(self, callback: Callback, timeout: float) -> None:
@@ -196,8 +194,8 @@ class Loop:
         # A method of its own: its locals must not keep anything alive while the thread sleeps.
         # Watches are looked up before any is called: a callback may close a descriptor, and its
         # number come back.
-        ready = self._epoll.poll(self._patience(), _READY_BATCH)
-        for watch in [self._watches.get(descriptor) for descriptor, _ in ready]:
+        ready = self._epoll.poll(self._patience())
+        for watch in [self._watches.get(descriptor) for descriptor in ready]:
             if watch is not None and watch.callback is not None:  # an earlier one may cancel it
                 self.guard(watch.callback, watch.owner)
 
@@ -210,21 +208,18 @@ class Loop:
             if not self._closed:
                 self._closed = True
                 self._epoll.close()
-                os.close(self._wake_fd)
                 self._posted.clear()
 
     def _end(self) -> None:
         self._stopping = True
 
-    def _drain_wake(self) -> None:
-        os.eventfd_read(self._wake_fd)
-
-    def _patience(self) -> float | None:
+    def _patience(self) -> int:
         if self._posted:
             return 0
         if not self._timers:
-            return None
-        return min(max(0.0, self._timers[0][0] - time.monotonic()), _LONGEST_SLEEP)
+            return -1
+        left = min(max(0.0, self._timers[0][0] - time.monotonic()), _LONGEST_SLEEP)
+        return math.ceil(left * 1000)
 
     def _run_timers(self) -> None:
         """Some of those that are due: when thousands are at once, others get their turn as well."""
