@@ -118,6 +118,87 @@ def test_a_handler_may_change_timers(clock: Clock, timers: zmq.Timers, called: l
     assert sorted(called[2:]) == ["new", "put off"]
 
 
+def test_what_is_still_due_is_so_for_a_handler(
+    clock: Clock, timers: zmq.Timers, called: list[str]
+) -> None:
+    timeouts = []
+    timers.add(10, lambda: timeouts.append(timers.timeout()))
+    timers.add(10, lambda: timeouts.append(timers.timeout()))
+    clock.now += 10
+    assert timers.execute() == 2
+    assert timeouts == [0, 10]  # the other one is due, then none
+
+
+def test_a_handler_may_execute(clock: Clock, timers: zmq.Timers, called: list[str]) -> None:
+    """What is due is called once all the same, by the inner of them."""
+
+    def inner() -> None:
+        called.append("a")
+        assert timers.execute() == 2
+        called.append("end of a")
+
+    timers.add(10, inner)
+    timers.add(10, called.append, "b")
+    timers.add(10, called.append, "c")
+    clock.now += 10
+    assert timers.execute() == 1
+    assert called == ["a", "b", "c", "end of a"]
+    assert timers.timeout() == 10
+
+
+def test_among_those_due_at_once_what_a_handler_adds_comes_first(
+    clock: Clock, timers: zmq.Timers, called: list[str]
+) -> None:
+    """As in libzmq, where a timer's next interval is put down after its handler."""
+
+    def handler() -> None:
+        called.append("handler")
+        if len(timers) == 1:
+            timers.add(10, called.append, "added")
+
+    timers.add(10, handler)
+    for _ in range(2):
+        clock.now += 10
+        timers.execute()
+    assert called == ["handler", "added", "handler"]
+
+
+def test_a_handler_that_puts_itself_off(
+    clock: Clock, timers: zmq.Timers, called: list[str]
+) -> None:
+    """libzmq reads memory that it has freed."""
+
+    def handler() -> None:
+        called.append("x")
+        clock.now += 3
+        timers.reset(number)
+
+    number = timers.add(10, handler)
+    clock.now += 10
+    assert timers.execute() == 1
+    assert timers.timeout() == 10
+    clock.now += 9
+    assert timers.execute() == 0
+    timers.set_interval(number, 20)
+    assert timers.timeout() == 20
+    assert called == ["x"]
+
+
+def test_a_handler_that_puts_off_one_that_was_called(
+    clock: Clock, timers: zmq.Timers, called: list[str]
+) -> None:
+    """libzmq frees it twice, or calls it twice from then on."""
+    first = timers.add(10, called.append, "first")
+    second = timers.add(10, timers.set_interval, first, 15)
+    clock.now += 10
+    assert timers.execute() == 2
+    timers.cancel(second)
+    assert timers.timeout() == 15
+    clock.now += 15
+    assert timers.execute() == 1
+    assert called == ["first", "first"]
+
+
 def test_what_a_handler_raises_comes_out(
     clock: Clock, timers: zmq.Timers, called: list[str]
 ) -> None:
@@ -144,12 +225,20 @@ def test_bad_arguments(timers: zmq.Timers) -> None:
             assert caught.value.errno == zmq.EINVAL
     with pytest.raises(zmq.ZMQError, match="no timer"):
         timers.set_interval(number, 10)
-    for interval in (-1, -0.5, float("nan"), float("inf")):
+    for interval in (-1, -0.5, float("nan"), float("inf"), 2**63, 1e305):
         with pytest.raises(zmq.ZMQError, match="an interval of") as caught:
             timers.add(interval, print)
         assert caught.value.errno == zmq.EINVAL
     with pytest.raises(TypeError, match="must be callable"):
         timers.add(10, None)  # type: ignore[arg-type]
+
+
+def test_the_longest_interval(timers: zmq.Timers) -> None:
+    """As long as a poll can wait."""
+    timers.add(2**63 - 1, print)
+    assert timers.timeout() == 2**63 - 1
+    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+        assert socket.poll(timers.timeout(), zmq.POLLOUT)
 
 
 def test_resetting_for_ever_takes_no_memory(clock: Clock, timers: zmq.Timers) -> None:

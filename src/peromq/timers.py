@@ -13,6 +13,7 @@ from .error import ZMQError
 # Entries of the heap that mean nothing any more, besides as many as there are timers.
 _STALE_MAX = 64
 _MS = 1_000_000  # ns
+_LONGEST = 2**63 - 1  # ms: what a poll takes
 
 
 class _Timer:
@@ -53,7 +54,8 @@ class Timers:
     def add(self, interval: float, handler: Callable[..., object], *args: object) -> int:
         """Call handler(*args) every `interval` ms from now on; the timer's number.
 
-        ZMQError with EINVAL for a negative interval, TypeError if `handler` cannot be called.
+        ZMQError with EINVAL for an interval that is negative or beyond 2**63 - 1, TypeError if
+        `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"a handler must be callable, not {handler!r}")
@@ -69,7 +71,7 @@ class Timers:
         del self._timers[number]
 
     def set_interval(self, number: int, interval: float) -> None:
-        """Change the interval, which begins now. ZMQError with EINVAL, also if it is negative."""
+        """Change the interval, which begins now. ZMQError with EINVAL, also as `add`."""
         timer = self._find(number)
         timer.interval = _nanoseconds(interval)
         self._schedule(number, timer, self._clock())
@@ -89,25 +91,26 @@ class Timers:
     def execute(self) -> int:
         """Call the handlers that are due, once each and in that order; how many.
 
-        The next interval of each begins now, however late it was. What a handler raises comes out;
-        those after it are called next time.
+        The next interval of each begins now, however late it was. What a handler makes due at once
+        is called next time. A handler may execute, too: that calls what this has not yet. What a
+        handler raises comes out; those after it are called next time.
         """
         now = self._clock()
-        due = []
-        while self._heap and self._heap[0][0] <= now:
-            due.append(heapq.heappop(self._heap))
+        begin = next(self._turns)
         called = 0
-        try:
-            while due:
-                entry = due.pop(0)
-                if self._is_current(*entry):  # else an earlier handler changed it
-                    timer = self._timers[entry[2]]
-                    self._schedule(entry[2], timer, now)
-                    called += 1
-                    timer.call()
-        finally:
-            for entry in due:
-                heapq.heappush(self._heap, entry)
+        # What is put down from here on is due at `now` or later: behind all that was due.
+        while self._heap and self._heap[0] < (now, begin, 0):
+            entry = heapq.heappop(self._heap)
+            if not self._is_current(*entry):
+                continue
+            number = entry[2]
+            timer = self._timers[number]
+            self._schedule(number, timer, now)
+            turn = timer.turn
+            called += 1
+            timer.call()
+            if self._is_current(0, turn, number):  # behind what the handler put down, as in libzmq
+                self._schedule(number, timer, now)
         return called
 
     def _schedule(self, number: int, timer: _Timer, now: int) -> None:
@@ -129,7 +132,7 @@ class Timers:
 
 
 def _nanoseconds(interval: float) -> int:
-    if not 0 <= interval < float("inf"):
+    if not 0 <= interval <= _LONGEST:
         raise ZMQError(Errno.EINVAL, f"Invalid argument (an interval of {interval} ms)")
     return round(interval * _MS)
 
