@@ -333,6 +333,21 @@ class Monitor:
 # -- processes
 
 
+def signal_main(number: int) -> None:
+    """Not to the process: a thread of pytest's that has just begun, and blocks nothing yet, might
+    take it, and then it interrupts nobody."""
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, number)
+
+
+def signal_soon(number: int, seconds: float) -> threading.Timer:
+    """Started: `signal_main` after so long."""
+    timer = threading.Timer(seconds, signal_main, (number,))
+    timer.start()
+    return timer
+
+
 def asleep(pid: int) -> bool:
     """Whether its main thread waits in the kernel; a signal just before that may be missed."""
     return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"

@@ -15,7 +15,7 @@ import pytest
 import peromq as zmq
 from peromq.patience import Patience
 from tests.eitherlib import errno_of
-from tests.helpers import wait_until
+from tests.helpers import signal_soon, wait_until
 
 TIMEOUT = 10.0  # seconds; nothing here should take a hundredth of it
 
@@ -240,8 +240,9 @@ def test_a_handler_that_returns_does_not_end_term() -> None:
 
     old = signal.signal(signal.SIGALRM, close_later)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        timer = signal_soon(signal.SIGALRM, 0.05)
         context.term()
+        timer.join()
     finally:
         signal.signal(signal.SIGALRM, old)
     assert len(handled) == 1

@@ -1,6 +1,5 @@
 """`Poller`, `select`, `zmq_poll` and `Socket.poll`, on pyzmq as well."""
 
-import os
 import signal
 import socket as stdsocket
 import threading
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 import peromq as zmq
+from tests.helpers import signal_soon
 
 TIMEOUT_MS = 10_000
 
@@ -228,10 +228,11 @@ def test_a_signal_handler_runs_and_polling_goes_on(lib: ModuleType, pair: tuple[
     handled: list[int] = []
     old = signal.signal(signal.SIGALRM, lambda number, _: handled.append(number))
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        timer = signal_soon(signal.SIGALRM, 0.02)
         begin = time.monotonic()
         assert left.poll(100) == 0
         took = time.monotonic() - begin
+        timer.join()
         assert took >= 0.09 or lib is not zmq  # pyzmq's ends early now and then
     finally:
         signal.signal(signal.SIGALRM, old)
@@ -241,15 +242,15 @@ def test_a_signal_handler_runs_and_polling_goes_on(lib: ModuleType, pair: tuple[
 @pytest.mark.no_sanitizer
 def test_a_signal_handler_that_raises_ends_the_poll(pair: tuple[Any, Any]) -> None:
     left, _ = pair
-    timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
+    timers: list[threading.Timer] = []
 
     def wait() -> None:
-        timer.start()
+        timers.append(signal_soon(signal.SIGINT, 0.02))
         left.poll(TIMEOUT_MS)
 
     with pytest.raises(KeyboardInterrupt):
         wait()
-    timer.join()
+    timers[0].join()
 
 
 # -- proxy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import socket as stdsocket
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 import peromq as zmq
+from tests.helpers import signal_main
 
 TIMEOUT_MS = 10_000
 pytestmark = pytest.mark.no_sanitizer
@@ -42,8 +42,8 @@ def pair() -> Iterator[tuple[Any, Any]]:
 
 
 def signal_me() -> None:
-    """To this very process; it stays pending while it is blocked."""
-    os.kill(os.getpid(), signal.SIGUSR1)
+    """It stays pending while the main thread blocks it."""
+    signal_main(signal.SIGUSR1)
 
 
 def test_a_signal_from_before_the_wait_is_not_missed(

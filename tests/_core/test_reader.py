@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests._core.wire import DEALER, PROTOCOL_ERROR, PULL, REQ, XPUB, Seen, Wire, expected, pattern
+from tests._core.wire import (
+    DEALER,
+    PIECE,
+    PROTOCOL_ERROR,
+    PULL,
+    REQ,
+    XPUB,
+    Seen,
+    Wire,
+    expected,
+    pattern,
+)
 from tests.fuzz import fuzz_scanner
 from tests.oracle.zmtp import Frame, encode_command, encode_frame, encode_message
 
@@ -312,3 +323,34 @@ class TestEnd:
 
 def test_damaged_frames() -> None:
     fuzz_scanner.run(3000)
+
+
+def test_a_connection_that_ended_keeps_nobody_busy() -> None:
+    """Who polls would be told again and again, until the I/O thread has closed it."""
+    with Wire() as wire:
+        assert not wire.window.polled
+        wire.peer.close()
+        assert wire.window.polled
+        assert wire.window.read() < 0
+        assert wire.window.failed == 0
+        assert not wire.window.polled
+
+
+def test_a_connection_that_failed_otherwise_keeps_nobody_busy() -> None:
+    """As above; a writer, or a command from the control plane, has found out."""
+    with Wire() as wire:
+        wire.window.fail()
+        wire.peer.send(encode_message([b"too late"]))
+        assert wire.window.polled
+        assert wire.window.read() < 0
+        assert wire.window.receive() == []
+        assert not wire.window.polled
+
+
+def test_an_offence_is_looked_at_once() -> None:
+    """What follows it is in the kernel still."""
+    with Wire() as wire:
+        wire.peer.send(b"\x02" + b"\xff" * 8 + bytes(PIECE))
+        assert wire.window.read() < 0
+        assert wire.window.failed is not None
+        assert not wire.window.polled

@@ -6,11 +6,20 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.helpers import asleep, differs_from_libzmq, last_endpoint, wait_until
+from tests.helpers import (
+    asleep,
+    differs_from_libzmq,
+    last_endpoint,
+    signal_main,
+    signal_soon,
+    wait_until,
+    zmq,
+)
 
 pytestmark = pytest.mark.no_sanitizer
 
@@ -85,13 +94,11 @@ def test_a_handler_that_returns_lets_the_call_go_on(sock: Any, endpoints: Any, c
     try:
         pull = sock("PULL", bind=endpoints.any("tcp"))
         push = sock("PUSH", connect=last_endpoint(pull))
-        main = threading.main_thread().ident
-        assert main is not None
 
         def disturb() -> None:
             deadline = time.monotonic() + 5
             while not handled and time.monotonic() < deadline:
-                signal.pthread_kill(main, signal.SIGUSR1)
+                signal_main(signal.SIGUSR1)
                 time.sleep(0.01)
             push.send(b"after the signal")
 
@@ -106,29 +113,59 @@ def test_a_handler_that_returns_lets_the_call_go_on(sock: Any, endpoints: Any, c
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_handler_that_raises_ends_the_call(sock: Any, endpoints: Any) -> None:
-    class Enough(Exception):
-        pass
+class Enough(Exception):
+    """What the alarm's handler raises."""
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[], None]]:
+    """Sets it off, soon."""
 
     def handler(number: int, _: Any) -> None:
         raise Enough
 
+    timers: list[threading.Timer] = []
     before = signal.signal(signal.SIGALRM, handler)
-    try:
-        pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=-1)
+    yield lambda: timers.append(signal_soon(signal.SIGALRM, 0.05))
+    for timer in timers:
+        timer.join()
+    signal.signal(signal.SIGALRM, before)
 
-        def wait() -> None:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            pull.recv()
 
-        with pytest.raises(Enough):
-            wait()
-        push = sock("PUSH", connect=last_endpoint(pull))
-        push.send(b"goes on")
-        assert pull.recv() == b"goes on"
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def test_a_handler_that_raises_ends_the_call(sock: Any, endpoints: Any, alarm: Any) -> None:
+    pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=-1)
+
+    def wait() -> None:
+        alarm()
+        pull.recv()
+
+    with pytest.raises(Enough):
+        wait()
+    push = sock("PUSH", connect=last_endpoint(pull))
+    push.send(b"goes on")
+    assert pull.recv() == b"goes on"
+
+
+@pytest.mark.parametrize("call", ["recv", "poll"])
+@differs_from_libzmq  # which does not spin
+def test_a_signal_that_comes_while_the_call_spins(
+    sock: Any, endpoints: Any, alarm: Any, call: str
+) -> None:
+    """Python's C handler has run by then, and nothing would interrupt the sleep that follows."""
+    pull = sock("PULL", bind=endpoints.any("tcp"), rcvtimeo=20_000, spin_us=300_000)
+    push = sock("PUSH", connect=last_endpoint(pull))
+    push.send(b"so that there is a connection to read")
+    wait_until(lambda: pull.get(zmq.EVENTS) & zmq.POLLIN)
+    assert pull.recv(zmq.DONTWAIT)
+
+    def wait() -> None:
+        alarm()
+        pull.recv() if call == "recv" else pull.poll(20_000)
+
+    began = time.monotonic()
+    with pytest.raises(Enough):
+        wait()
+    assert time.monotonic() - began < 10
 
 
 def test_other_threads_of_python_run_while_one_waits(sock: Any, endpoints: Any) -> None:

@@ -16,8 +16,8 @@ from peromq._core.patterns cimport pipe_peek, send_frame
 from peromq._core.reader cimport conn_read
 from peromq._core.sock cimport (pipe_abort, pipe_close, pipe_consumed, pipe_new_wire, sock_add_pipe, sock_attach, sock_close, sock_find,
                                 sock_flush, sock_new, sock_process)
-from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, epoll_create1, eventfd, pthread_mutex_destroy,
-                                 pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
+from peromq._core.sysio cimport (EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, epoll_create1, epoll_event, epoll_wait, eventfd,
+                                 pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock, sys_close)
 from peromq._core.types cimport Conn, Engine, Group, IoThread, Pipe, Sock
 from peromq._core.writer cimport conn_out_event, conn_queue_ping, conn_write
 
@@ -124,6 +124,10 @@ cdef class WireWindow:
     def ping(self):
         conn_queue_ping(self.conn())
 
+    def fail(self):
+        """As when somebody else finds it broken; the I/O thread has not come by."""
+        conn_fail(self.conn(), 0)
+
     def teardown(self):
         """As when the I/O thread sees a failed connection. The reason."""
         cdef int reason = tear_down(self.conn())
@@ -149,6 +153,12 @@ cdef class WireWindow:
         """None, or the reason."""
         cdef int failed = self.conn().failed.load(memory_order_seq_cst)
         return failed - 1 if failed else None
+
+    @property
+    def polled(self):
+        """Whether who polls the socket's connections is told of something."""
+        cdef epoll_event event
+        return epoll_wait(self.conn().group.epfd, &event, 1, 0) > 0
 
     @property
     def paused(self):

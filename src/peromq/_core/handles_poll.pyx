@@ -79,12 +79,13 @@ def poll_cores(list items, long timeout_ms, list blocked=None):
                     rc = wait_readable(socks[0], seen[0], deadline)
                 else:
                     rc = wait_any(socks, seen, n_socks, fds, n_fds, deadline, &mask if masked else NULL)
-            if rc == EINTR:
+            if rc == 0 or rc == EINTR:
                 PyErr_CheckSignals()
+            elif rc != EAGAIN:
+                raise make_error(rc)
+            if rc == EINTR:
                 if masked:
                     return ready
-            elif rc and rc != EAGAIN:
-                raise make_error(rc)
             elif n_fds:
                 collect(items, fds, ready)
     finally:

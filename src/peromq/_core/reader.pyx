@@ -302,6 +302,8 @@ cdef int conn_read(Conn* c) noexcept nogil:
     if pthread_mutex_trylock(&c.rlock) != 0:
         return OK                       # somebody is reading it right now
     rc = read_locked(c, 16)
+    if rc < 0:
+        watch(c, False)                 # or whoever polls the group would find it ready, again and again, until it is torn down
     pthread_mutex_unlock(&c.rlock)
     return rc
 

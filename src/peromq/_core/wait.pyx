@@ -141,11 +141,13 @@ cdef int wait_readable(Sock* s, uint64_t seen, int64_t deadline) noexcept nogil:
             until = min(until, deadline)
         if spin(s, g, seen, until):
             s.spin_fails.store(0, memory_order_relaxed)
-            lease_return(g)
-            return 0
-        fails = min(s.spin_fails.load(memory_order_relaxed) + 1, 6)
-        s.spin_fails.store(fails, memory_order_relaxed)
-        s.spin_skip.store(min(1 << fails, <int>MAX_SKIP), memory_order_relaxed)
+        else:
+            # A signal may have come meanwhile, which the poll would sleep through: the caller looks, and comes again without a spin.
+            fails = min(s.spin_fails.load(memory_order_relaxed) + 1, 6)
+            s.spin_fails.store(fails, memory_order_relaxed)
+            s.spin_skip.store(min(1 << fails, <int>MAX_SKIP), memory_order_relaxed)
+        lease_return(g)
+        return 0
     w.efd = take_efd(s.engine)
     if w.efd < 0:
         lease_return(g)
