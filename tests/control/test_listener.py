@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_exhausted_descriptors_make_the_listener_rest_and_come_back(
         assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.ENFILE, endpoint)
         peer.handshake(b"PUSH")
         sock.next_attached()
+
+
+def test_a_listening_socket_that_somebody_shut_down_keeps_nobody_busy(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of USE_FD may be another's as well. It is readable from then on, and accept() fails."""
+    monkeypatch.setattr(listener_module, "_REST", 60.0)
+    sock = plane.socket(PULL)
+    with socket.create_server(("127.0.0.1", 0)) as shared:
+        sock.options.use_fd = os.dup(shared.fileno())
+        endpoint = bind(plane, sock, f"tcp://127.0.0.1:{shared.getsockname()[1]}")
+        shared.shutdown(socket.SHUT_RDWR)
+        assert sock.wait_for(Event.ACCEPT_FAILED) == (errno.EINVAL, endpoint)
+        bind(plane, plane.socket(PULL))  # two turns of the control thread, at least
+        bind(plane, plane.socket(PULL))
+    assert sock.events().count(Event.ACCEPT_FAILED) == 1  # the one waited for
 
 
 def test_the_oldest_half_open_connection_makes_room(plane: Plane) -> None:

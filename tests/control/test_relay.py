@@ -154,6 +154,31 @@ def test_the_peers_end_comes_after_what_it_wrote(bench: Bench) -> None:
     assert bench.gone.wait(TIMEOUT)
 
 
+@pytest.mark.parametrize("room", [100_000, 4096])
+def test_who_writes_to_a_peer_that_has_gone_finds_it_broken(bench: Bench, room: int) -> None:
+    """A data plane at its high-water mark does not read the end. What came before it is still
+    there, in the kernel or the relay."""
+    bench.relay._app.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+    bench.net.sendall(bytes([2]) * 40_000)
+    bench.net.close()
+    wait_until(lambda: bench.relay._net_ended)
+    with pytest.raises(BrokenPipeError):
+        bench.app.sendall(bytes([200]) * 10_000_000)
+    assert read(bench.app, 50_000) == b"\xfd" * 40_000
+    assert bench.gone.wait(TIMEOUT)
+
+
+def test_a_peer_that_only_listens_gets_what_was_on_its_way(bench: Bench) -> None:
+    bench.relay._net.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    bench.app.sendall(bytes([2]) * 20_000)
+    wait_until(lambda: bench.relay._net.unsent)
+    bench.net.shutdown(socket.SHUT_WR)
+    wait_until(lambda: bench.relay._net_ended)
+    with pytest.raises(BrokenPipeError):
+        bench.app.sendall(bytes([200]) * 10_000_000)
+    assert read(bench.net, 30_000) == b"\xfd" * 20_000
+
+
 def test_a_refusal_is_said_to_the_peer_and_told(bench: Bench) -> None:
     bench.net.sendall(b"\1")
     assert bench.net.recv(10) == b"no"

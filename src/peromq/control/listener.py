@@ -18,8 +18,9 @@ from .settings import Settings
 from .stream_peer import StreamPeer
 
 _BATCH = 32  # connections accepted before others get their turn
-_REST = 0.1  # seconds without accepting when the system has nothing left to give
+_REST = 0.1  # seconds without accepting when that would fail again
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_DEAF = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSOCK})  # shut down: there is none to take
 
 
 class Accepted(StreamPeer):
@@ -152,12 +153,11 @@ class Listener:
                 return
             except OSError as failure:
                 self._accept_failed(failure)
-                if failure.errno in _EXHAUSTED:
-                    if self.crowd.make_room():
-                        continue
+                exhausted = failure.errno in _EXHAUSTED
+                if failure.errno in _DEAF or (exhausted and not self.crowd.make_room()):
                     self._take_a_rest()
                     return
-                continue  # this one connection was gone before we came
+                continue  # there is room now, or this one connection was gone before we came
             self._welcome(connection)
 
     def _welcome(self, connection: socket.socket) -> None:

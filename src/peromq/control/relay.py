@@ -31,8 +31,8 @@ class Relay:
     calls `abort`, or closes it.
 
     Ends come through as such: when one side has ended, the other is told after everything before it
-    has been written. At most some 64 KiB wait in each direction; while they do, the side they came
-    from is not read.
+    has been written, and who writes on to a peer that has gone finds it broken. At most some 64 KiB
+    wait in each direction; while they do, the side they came from is not read.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Relay:
         self._gone = gone
         self._app_ended = False  # the data plane has closed
         self._net_ended = False  # the peer has
+        self._deaf = False  # since the data plane wrote to a peer that has gone
         self._refused = False  # the transform did; what else comes from either side goes nowhere
         self._flushed = False  # all the data plane wrote is in the kernel's hands, or lost for good
         self._when_flushed: Callable[[], None] | None = None
@@ -182,7 +183,9 @@ class Relay:
             data = b""  # closed with octets unread
         if data is None:
             return False
-        if data and not self._net_ended and not self._refused:
+        if data and self._net_ended and not self._refused:
+            self._deafen()
+        elif data and not self._refused:
             self._net.add(self._transform.feed_app(data))
         elif not data:
             self._app_ended = True
@@ -192,13 +195,25 @@ class Relay:
         self._net.push()
         return bool(data)
 
+    def _deafen(self) -> None:
+        """As in TCP, where a reset is the answer: the first write to a peer that has gone is lost,
+        the next one fails. Else who does not read, at its high-water mark, would write for ever.
+        What came from the peer can be read still."""
+        self._deaf = True
+        try:
+            self._app.sock.shutdown(socket.SHUT_RD)
+            while _receive(self._app.sock):
+                pass  # a writer without room is not woken before there is some
+        except OSError:
+            pass  # it is gone already
+
     def _wants_net(self) -> bool:
         if self._app_ended or self._refused:
             return not self._net_ended  # to see the peer's end; what it still says goes nowhere
         return not self._net_ended and len(self._app.unsent) + len(self._net.unsent) < _FULL
 
     def _wants_app(self) -> bool:
-        if self._app_ended:
+        if self._app_ended or self._deaf:
             return False
         if self._net_ended or self._refused:
             return True
@@ -208,6 +223,9 @@ class Relay:
         """What follows from where we are, and what to wait for next."""
         if self._net_ended and not self._app.unsent and not self._refused:
             self._app.finish()
+            if self._deaf and not self._net.unsent:
+                self.close()
+                return
         if self._app_ended and not self._net.unsent:
             self._net.finish()
             self._tell_flushed()
