@@ -9,6 +9,8 @@ import struct
 from tests.helpers import TIMEOUT, tcp_address
 
 MORE, LONG, COMMAND = 1, 2, 4
+CURVE_HELLO_SIZE = 2 + 200
+"""Octets of the frame, which goes with a client's greeting."""
 
 
 def greeting(minor: int = 1, mechanism: bytes = b"NULL", major: int = 3) -> bytes:

@@ -16,6 +16,7 @@ class AskingMechanism:
 
     name = "ASKING"
     gate = None
+    opens = False
 
     def __init__(self) -> None:
         self.done = False

@@ -104,9 +104,9 @@ class Session:
         if getattr(handshake.mechanism, "waits", False):
             self._courtesy = loop.later(_COURTESY, self._hurry, owner)
 
-    def start(self) -> None:
-        """Say hello. May call the owner back at once."""
-        self._step(self._write)
+    def start(self, *, spoken: bool = False) -> None:
+        """Say hello. May call the owner back at once. spoken: the peer may have said something."""
+        self._step(self._exchange if spoken else self._write)
 
     def zap_reply(
         self, status_code: int, status_text: str, user_id: str, metadata: Mapping[bytes, bytes]

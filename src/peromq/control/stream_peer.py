@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from .._core.handles_codec import Codec, OldCodec, RawCodec
-from ..constants import Event, SecurityMechanism
+from ..constants import Event
 from ..transports import Transform, Transport, WebPlace
 from ..zmtp import GssapiTraffic, PeerInfo, ZapNeeded, ZapRequest, ZwsHandshake
 from .facts import far_end, routing_id_of
@@ -19,7 +19,7 @@ from .loop import log
 from .peer import Peer
 from .record import SocketRecord
 from .relay import Relay
-from .security import make_codec
+from .security import MECHANISM_NAMES, make_codec
 from .session import Failure, Session
 from .settings import Settings
 from .web import web_codec
@@ -114,7 +114,7 @@ class StreamPeer(Peer):
         except BaseException:
             connection.close()
             raise
-        self._session.start()
+        self._session.start(spoken=self.bound)
 
     def handshake_done(self, session: Session) -> None:
         """From the session: give the connection to the data plane."""
@@ -287,7 +287,7 @@ class StreamPeer(Peer):
                 self.finish()
             elif status == errno.EADDRINUSE:
                 # It came between this one's handshake and now, or we went to it.
-                layer = SecurityMechanism(self.settings.options.mechanism).name
+                layer = MECHANISM_NAMES[self.settings.options.mechanism]
                 self._report(layer, _name_taken(peer.routing_id))
                 self.emit(Event.DISCONNECTED, self._descriptor)
                 self.lost(final=False, failed_handshake=True)
@@ -296,7 +296,7 @@ class StreamPeer(Peer):
                 self.emit(Event.DISCONNECTED, self._descriptor)
                 self.lost(final=False, failed_handshake=False)
             return
-        name = SecurityMechanism(self.settings.options.mechanism).name
+        name = MECHANISM_NAMES[self.settings.options.mechanism]
         self._who = (
             properties | {"Mechanism": name} | routing_id_of(core.name_core(self.token), peer)
         )

@@ -6,7 +6,8 @@ apart in time. One with security refuses those, and sends its greeting whole, wh
     peer's signature is versioned  major version (1 octet)
     peer's revision means 3.x      rest of the greeting (53 octets)
     ... or the peer is older       its greeting's end, our identity: see `old`
-    peer's 64 octets are in        what the mechanism wants sent
+    peer's 64 octets are in        what the mechanism wants sent; CURVE's HELLO goes with our own
+                                   greeting already, which saves a round trip
     mechanism is done              nothing: traffic starts, and never earlier. libzmq takes a
                                    frame behind our READY for a second one while it has not
                                    sent its own, and closes.
@@ -125,6 +126,8 @@ class Handshake:
         self._greeted = 0  # octets of it that were sent
         self._outgoing = bytearray()
         self._greet(SIGNATURE_SIZE if mechanism.name == NullMechanism.name else GREETING_SIZE)
+        self._early = mechanism.opens
+        self._opened = False
         self._incoming = bytearray()
         self._minor = 0
         self._dialect = Dialect.ZMTP_3
@@ -179,7 +182,14 @@ class Handshake:
 
     def data_to_send(self) -> bytes:
         """Drain what is to be written now. Raises ProtocolError if we cannot go on."""
-        self._send_commands()
+        try:
+            if self._early and not self._opened and self._state in _UNDER_WAY:
+                self._open_mechanism()
+                self._put_commands()
+            self._send_commands()
+        except ProtocolError:
+            self._fail()
+            raise
         data = bytes(self._outgoing)
         self._outgoing.clear()
         return data
@@ -260,10 +270,10 @@ class Handshake:
             raise RuntimeError("this mechanism does not ask ZAP")
         try:
             answer(gate)
+            self._send_commands()
         except ProtocolError:
             self._fail()
             raise
-        self._send_commands()
         if gate.refused is not None:
             self._incoming.clear()
             self._state = State.REFUSED
@@ -325,9 +335,14 @@ class Handshake:
             )
         del self._incoming[:GREETING_SIZE]
         self._state = State.COMMANDS
-        self.mechanism.start(self._metadata)
+        if not self._opened:
+            self._open_mechanism()
         self._send_commands()
         return True
+
+    def _open_mechanism(self) -> None:
+        self._opened = True
+        self.mechanism.start(self._metadata)
 
     # Peers older than ZMTP 3
 
@@ -406,16 +421,14 @@ class Handshake:
             self._properties.setdefault(name, value)
 
     def _send_commands(self) -> None:
-        if self._state is not State.COMMANDS:
-            return
-        try:
-            while (body := self.mechanism.next_command()) is not None:
-                self._put_command(body)
-        except ProtocolError:
-            self._fail()
-            raise
-        if self.mechanism.done:
-            self._state = State.ESTABLISHED
+        if self._state is State.COMMANDS:
+            self._put_commands()
+            if self.mechanism.done:
+                self._state = State.ESTABLISHED
+
+    def _put_commands(self) -> None:
+        while (body := self.mechanism.next_command()) is not None:
+            self._put_command(body)
 
 
 _STEPS: dict[State, Callable[[Handshake], bool]] = {

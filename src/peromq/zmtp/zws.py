@@ -69,6 +69,7 @@ class ZwsHandshake(Handshake):
     ) -> None:
         super().__init__(**arguments)
         self._outgoing.clear()
+        self._early = False  # WebSocket's handshake comes first
         self._opening = opening
         self._new_mask = new_mask
         self._bare_id: bytes | None = None  # ours, to be sent, where there is no mechanism
@@ -110,7 +111,7 @@ class ZwsHandshake(Handshake):
         if self._opening.subprotocol == BARE:
             self._bare_id = self._routing_id
         else:
-            self.mechanism.start(self._metadata)
+            self._open_mechanism()
         self._send_commands()
         return True
 

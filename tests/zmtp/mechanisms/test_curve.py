@@ -106,6 +106,28 @@ def test_a_server_key_that_is_none_fails_as_soon_as_it_is_looked_at() -> None:
     assert handshake.data_to_send() == greeting(handshake)
 
 
+def test_a_server_key_that_is_none_ends_the_handshake_before_it_speaks() -> None:
+    handshake = client(server_key=bytes(32))
+    with pytest.raises(ProtocolError, match="none"):
+        handshake.data_to_send()
+    with pytest.raises(ProtocolError, match="already failed"):
+        handshake.receive_data(b"\xff")
+
+
+def test_hello_goes_with_the_greeting_and_the_answer_to_both_in_one() -> None:
+    ours, theirs = client(), server(ask=False)
+    said = ours.data_to_send()
+    assert len(said) == 64 + 2 + 200
+    theirs.receive_data(said)
+    answer = theirs.data_to_send()
+    assert len(answer) == 64 + 2 + 168
+    ours.receive_data(answer)
+    theirs.receive_data(ours.data_to_send())
+    ours.receive_data(theirs.data_to_send())
+    assert ours.done
+    assert theirs.done
+
+
 def test_a_server_keeps_no_transient_secret_once_it_has_worked_ahead() -> None:
     handshake = server()
     pair = ConnectionPair(client(), handshake)

@@ -41,6 +41,11 @@ class Mechanism(Protocol):
         """What authentication found out about the peer (User-Id, ZAP metadata)."""
 
     @property
+    def opens(self) -> bool:
+        """It speaks first, of nothing that the peer must say before, and gives nothing away: its
+        first command may go with our greeting."""
+
+    @property
     def kept(self) -> int:
         """Octets that it keeps for the peer."""
 
@@ -58,7 +63,7 @@ class Mechanism(Protocol):
         """It goes no further: wipe the secrets that were made for it."""
 
     def start(self, metadata: bytes) -> None:
-        """Greetings are exchanged and agree; `metadata` is what to tell the peer of us."""
+        """Greetings are exchanged and agree, or it `opens`; `metadata`: what to tell the peer."""
 
     def next_command(self) -> bytes | None:
         """Body of the next command to send, or None if there is nothing to say now."""

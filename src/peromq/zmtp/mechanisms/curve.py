@@ -42,6 +42,7 @@ class CurveClient(Client):
     """
 
     name = box.NAME
+    opens = True  # a new key, and a box of zeros for S
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ class State(Enum):
 class Side:
     """One side of an exchange."""
 
+    opens = False
+
     def __init__(self) -> None:
         self._outgoing: list[bytes] = []
         self._metadata = b""
