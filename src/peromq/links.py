@@ -56,9 +56,9 @@ class Links:
     def begin(self, number: int, endpoint: str, *, up: bool = False) -> None:
         """There is a new connect, by the number of its dialer. up: one that needs no connection."""
         with self._lock:
-            for old in [n for n, link in self._links.items() if link.endpoint == endpoint]:
-                if self._links[old].over:
-                    del self._links[old]
+            before = self._links.items()
+            for old in [n for n, link in before if link.over and link.endpoint == endpoint]:
+                del self._links[old]
             link = self._links[number] = Link(endpoint)
             link.up = up
             self._tell()

@@ -12,6 +12,7 @@ from . import z85
 from .constants import Errno, SecurityMechanism, SocketOption, SocketType
 from .error import ZMQError
 from .option_table import (
+    ALL_TYPES,
     INT64_MAX,
     INT64_MIN,
     INT_MAX,
@@ -238,6 +239,10 @@ class Options:
 
         None unsets an option of `CLEARED_BY_NONE`, as a null pointer does in libzmq.
         """
+        plain = _PLAIN.get(number)
+        if plain is not None and type(value) is int and plain.low <= value <= plain.high:
+            self.__dict__[plain.attribute] = value
+            return value
         if value is None and number in CLEARED_BY_NONE:
             return self._clear(SOCKET_OPTIONS[number])
         checked = self.check(number, value)
@@ -283,7 +288,7 @@ class Options:
         """
         spec = self.require_readable(number)
         if number in _CURVE_KEYS:
-            return _curve_text(getattr(self, spec.attribute))
+            return z85.encode(getattr(self, spec.attribute))
         value: int | bytes | str = getattr(self, spec.attribute)
         if isinstance(value, str):
             return value.encode(errors="surrogateescape")
@@ -325,6 +330,8 @@ class Options:
         self._secure(mechanism, as_server)
 
     def _secure(self, mechanism: SecurityMechanism, as_server: bool) -> None:
+        if mechanism == self.mechanism and as_server == self.as_server:
+            return
         self.mechanism = int(mechanism)
         self.as_server = as_server
         self.plain_server = self.curve_server = self.gssapi_server = 0
@@ -412,6 +419,19 @@ _CHOICES: dict[int, tuple[SecurityMechanism, bool | None]] = {
 server, False: the client, None: as it was."""
 
 
+_PLAIN = {
+    number: spec
+    for number, spec in SOCKET_OPTIONS.items()
+    if spec.kind == "int"
+    and spec.writable
+    and spec.types == ALL_TYPES
+    and not (spec.needs or spec.many)
+    and number not in _CONCERN_OTHERS | _CHOICES.keys() | LIVE_OPTIONS
+}
+"""Numbers that every socket takes, as they are, and that concern nothing else: most of those that
+programs set, and set for each socket."""
+
+
 def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
     """The 32 octets of a key given as such or in Z85. The value is in no error's text."""
     if len(value) == 32:
@@ -423,10 +443,6 @@ def _curve_key(spec: OptionSpec, value: bytes) -> bytes:
     if len(key) != 32:
         raise _invalid(spec, "must be a key of 32 octets, or 40 characters of Z85")
     return key
-
-
-def _curve_text(key: bytes) -> bytes:
-    return z85.encode(key)
 
 
 def _check_metadata(spec: OptionSpec, value: bytes) -> bytes:

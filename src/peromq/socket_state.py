@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -344,9 +345,14 @@ class SocketState:
 
 def _check_endpoint(endpoint: str, kind: SocketType) -> None:
     """ZMQError: EINVAL, EPROTONOSUPPORT or ENOCOMPATPROTO unless it can be an endpoint of such."""
+    _checker()(endpoint, kind)
+
+
+@functools.cache
+def _checker() -> Callable[[str, SocketType], None]:
     from .transports import check_endpoint  # not above: `import peromq` shall be quick
 
-    check_endpoint(endpoint, kind)
+    return check_endpoint
 
 
 def _inproc_name(endpoint: str) -> str:

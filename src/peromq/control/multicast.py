@@ -24,6 +24,7 @@ from .facts import PeerFacts
 from .loop import READ, Timer, Watch, log
 from .peer import Peer
 from .record import SocketRecord
+from .security import MECHANISM_NAMES
 from .settings import Settings
 
 _SENDERS = frozenset({SocketType.PUB, SocketType.XPUB})
@@ -46,7 +47,7 @@ def open_link(
     if socket_type not in _SENDERS | _RECEIVERS:
         raise ZMQError(Errno.ENOCOMPATPROTO)
     if options.mechanism != SecurityMechanism.NULL:
-        name = SecurityMechanism(options.mechanism).name
+        name = MECHANISM_NAMES[options.mechanism]
         raise ZMQError(Errno.ENOTSUP, f"multicast has no {name}: whoever is there can listen in")
     return transport.open(address, socket_type in _SENDERS, options)
 

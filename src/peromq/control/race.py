@@ -12,7 +12,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ..transports import Route, Target, finish_connect
+from ..transports import Route, Target, finish_connect, stands
 from .loop import WRITE, Loop, Owner, Timer, Watch
 
 DELAY = 0.25
@@ -89,8 +89,8 @@ class Race:
 
     def _wait_for(self, connection: socket.socket) -> None:
         self._begun()
-        if _stands(connection):
-            self._finish(connection)
+        if stands(connection):
+            self._win(connection)
             return
         loop, owner = self._loop, self._owner
         watch = loop.watch(connection.fileno(), WRITE, lambda: self._look(connection), owner)
@@ -144,15 +144,6 @@ class Race:
         if self._delay is not None:
             self._delay.cancel()
             self._delay = None
-
-
-def _stands(connection: socket.socket) -> bool:
-    """Is it there already? On one host the kernel makes it while it is asked to."""
-    try:
-        connection.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def in_turn(routes: Sequence[Route]) -> list[Route]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import weakref
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import unpatched
-from ..constants import SocketType
 from .hub import Hub
-from .settings import Core
+from .settings import Core, type_of
 
 if TYPE_CHECKING:
     from .datagrams import DatagramPeer
@@ -40,13 +39,14 @@ class SocketRecord:
 
     def __init__(self, hub: Hub, sock: Core, when_gone: Callable[[SocketRecord], None]) -> None:
         self.hub = hub
-        self.type_name = SocketType(sock.options.type).name
+        self.type_name = type_of(sock.options.type).name
         self.lock = unpatched.RLock()
         self.listeners: dict[str, list[Listener]] = {}  # by LAST_ENDPOINT
         self.dialers: dict[str, list[Dialer | MulticastPeer]] = {}  # by the endpoint of connect()
         self.datagrams: dict[str, list[DatagramPeer]] = {}  # by LAST_ENDPOINT
         self.peers: dict[int, Peer] = {}
-        self.counts: Counter[int] = Counter()  # of monitor events, whether somebody listens or not
+        # Of monitor events, whether somebody listens or not.
+        self.counts: defaultdict[int, int] = defaultdict(int)
         self.reconnects = 0  # connections that were not the first of their peer
         self.closing: Core | None = None  # the socket, once it is closed
         # All handles of one socket share their options; held, so that no other's can be at this id.

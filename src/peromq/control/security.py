@@ -155,6 +155,8 @@ def _gssapi_server(options: SecurityOptions) -> Callable[[], Mechanism]:
     )
 
 
+MECHANISM_NAMES = {int(each): each.name for each in SecurityMechanism}
+
 _Maker = Callable[[SecurityOptions], Callable[[], Mechanism]]
 _MAKERS: dict[int, tuple[_Maker, _Maker]] = {
     SecurityMechanism.NULL: (_null, _null),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -118,6 +119,10 @@ class Core(Protocol):
     def token_of_name(self, routing_id: bytes) -> int: ...
 
 
+type_of = functools.cache(SocketType)
+"""The type of a number; `SocketType` itself takes its time."""
+
+
 class Settings:
     """A socket's type and options as they were at one bind or connect.
 
@@ -130,7 +135,7 @@ class Settings:
         self.options: SocketOptions = copy.copy(sock.options)
         self.terms = sock.terms()  # what the data plane itself needs of them
         self._live: SocketOptions = sock.options
-        self.type = SocketType(self.options.type)
+        self.type = type_of(self.options.type)
         if web:
             self._require_zws()
         if self.type is SocketType.DGRAM and not datagrams:

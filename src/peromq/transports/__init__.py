@@ -24,7 +24,7 @@ from .base import (
 )
 from .ipc import IpcTransport
 from .pgm import MulticastTransport
-from .sockets import finish_connect
+from .sockets import finish_connect, stands
 from .tcp import TcpTransport
 from .tipc import TipcTransport
 from .tls import TlsTransport
@@ -51,6 +51,7 @@ __all__ = [
     "finish_connect",
     "same_endpoints",
     "split_endpoint",
+    "stands",
 ]
 
 TRANSPORTS: dict[str, Transport] = {

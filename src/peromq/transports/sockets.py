@@ -114,19 +114,28 @@ class PlainTarget:
             return sock, sock.connect_ex(route.remote)
 
 
-def finish_connect(sock: socket.socket) -> None:
-    """What became of connect(), once the socket is writable. Raises OSError if it failed.
+def stands(sock: socket.socket) -> bool:
+    """Is the connection there already? On one host the kernel makes it while it is asked to."""
+    try:
+        return not _met_itself(sock)
+    except OSError:
+        return False
 
-    A connect() to an ephemeral port of this host where nobody listens may pick that very port as
-    its source and so reach itself. That is a refusal too.
-    """
+
+def finish_connect(sock: socket.socket) -> None:
+    """What became of connect(), once the socket is writable. Raises OSError if it failed."""
     number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number == 0:
-        own = sock.getsockname()
-        if isinstance(own, tuple) and own == sock.getpeername():  # of a Unix socket it is text
-            number = errno.ECONNREFUSED
+    if number == 0 and _met_itself(sock):
+        number = errno.ECONNREFUSED
     if number:
         raise OSError(number, os.strerror(number))
+
+
+def _met_itself(sock: socket.socket) -> bool:
+    """A connect() to an ephemeral port of this host where nobody listens may pick that very port as
+    its source and so reach itself. That is a refusal too. Raises OSError without a connection."""
+    peer = sock.getpeername()
+    return isinstance(peer, tuple) and peer == sock.getsockname()  # of a Unix socket it is text
 
 
 _adopted: WeakValueDictionary[int, socket.socket] = WeakValueDictionary()
