@@ -15,6 +15,7 @@ from tests.helpers import (
     last_endpoint,
     raises_errno,
     readable,
+    signal_soon,
     zmq,
 )
 
@@ -143,15 +144,14 @@ def test_signals_are_handled_while_it_is_busy(sock: Any, background: Any) -> Non
     try:
         for thread in threads:
             thread.start()
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        threads.append(signal_soon(signal.SIGALRM, 0.02))
         with pytest.raises(Interrupted):
             zmq.proxy(frontend, backend)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
         over.set()
         while threads[0].is_alive():
             frontend.recv_many(flags=zmq.DONTWAIT) if readable(frontend, 1) else None
         backend.send(b"end")
         for thread in threads:
             thread.join()
+        signal.signal(signal.SIGALRM, before)
