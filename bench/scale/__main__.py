@@ -1,6 +1,6 @@
 """What thousands of connections on one socket cost, and a storm of them that comes back.
 
-    python -m bench.scale [--connections 10000] [--processes 4] [--kinds ROUTER,PUB] [--profile]
+    python -m bench.scale [--connections 10000] [--processes 4] [--kinds ROUTER,PUB] [--apart]
 
 The clients are sockets of their own in a few processes, the server is one more. Reported for each
 kind of server: handshakes a second while all connect at once; the server's resident growth for each
@@ -13,6 +13,7 @@ server is back on its port the last client is served again.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -141,9 +142,13 @@ class Scene:
         return worker
 
     def _start(self, module: str, *arguments: str) -> Worker:
-        return self._crew.start_module(
+        worker = self._crew.start_module(
             f"bench.scale.{module}", *arguments, "--library", self._options.name
         )
+        if self._options.apart:
+            first, second, *_ = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(worker.pid, {first if module == "server" else second})
+        return worker
 
 
 def measure(options: argparse.Namespace, kind: str) -> Figures:
@@ -176,6 +181,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kinds", default="ROUTER,PUB")
     parser.add_argument("--library", dest="name", choices=("peromq", "zmq"), default="peromq")
     parser.add_argument("--profile", default="", help="file for the control thread's profile")
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="one processor for the server, one for all clients, which are the slower ones then",
+    )
     return parser.parse_args(arguments)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from peromq.control.crowd import GREEDY, OCTETS_MAX, PATIENCE, Crowd
+import pytest
+
+from peromq.control.crowd import GREEDY, MARGIN, OCTETS_MAX, PATIENCE, RATE, SPAN, Crowd
 
 
 class Guest:
@@ -24,36 +26,118 @@ class Clock:
         return self.now
 
 
-def test_the_oldest_makes_room_for_the_newest() -> None:
-    crowd = Crowd(3)
-    guests = [Guest(crowd) for _ in range(5)]
-    assert [guest.expelled for guest in guests] == [True, True, False, False, False]
+def full_house(limit: int, clock: Clock) -> tuple[Crowd, list[Guest]]:
+    """One too many, none of whom has had his time."""
+    crowd = Crowd(limit, clock)
+    return crowd, [Guest(crowd) for _ in range(limit + 1)]
+
+
+def test_one_too_many() -> None:
+    crowd = Crowd(2)
+    for _ in range(2):
+        Guest(crowd)
+        assert not crowd.too_many
+    Guest(crowd)
+    assert crowd.too_many
     assert len(crowd) == 3
 
 
+def test_the_oldest_makes_room_when_he_had_his_time() -> None:
+    clock = Clock()
+    crowd, guests = full_house(RATE, clock)
+    assert not crowd.make_room()
+    clock.now += 1.0
+    late = Guest(crowd)
+    assert crowd.make_room()
+    assert guests[0].expelled
+    while crowd.make_room():
+        pass
+    assert all(guest.expelled for guest in guests)
+    assert not late.expelled
+    assert not crowd.too_many
+
+
+def test_an_empty_one_has_no_room_to_make() -> None:
+    assert not Crowd(10).make_room()
+
+
 def test_who_has_left_does_not_count() -> None:
-    crowd = Crowd(2)
-    first, second = Guest(crowd), Guest(crowd)
+    clock = Clock()
+    crowd, (first, *others) = full_house(2, clock)
     crowd.leave(first)
     crowd.leave(first)
-    third = Guest(crowd)
-    assert not any(guest.expelled for guest in (first, second, third))
+    assert not crowd.too_many
     Guest(crowd)
-    assert second.expelled
+    clock.now += PATIENCE
+    assert crowd.make_room()
+    assert [guest.expelled for guest in (first, *others)] == [False, True, False]
 
 
-def test_room_for_a_descriptor_is_made_by_who_had_his_time() -> None:
+@pytest.mark.parametrize("limit", [1, 100, RATE, 2 * RATE, 10**6])
+def test_before_anybody_shook_hands_places_are_for_so_many_a_second(limit: int) -> None:
+    clock = Clock()
+    crowd = Crowd(limit, clock)
+    Guest(crowd)
+    span = min(limit / RATE, PATIENCE)
+    clock.now += span * 0.99
+    assert not crowd.make_room()
+    clock.now += span * 0.02
+    assert crowd.make_room()
+
+
+def test_a_stranger_has_the_time_of_the_slowest_and_more() -> None:
     clock = Clock()
     crowd = Crowd(10, clock)
+    slow, quick = Guest(crowd), Guest(crowd)
+    clock.now += 0.125
+    crowd.admit(quick)
+    clock.now += 0.125
+    crowd.admit(slow)
+    crowd.admit(slow)
+    crowd.admit(quick)  # they are known
+    assert not any(guest.expelled for guest in (slow, quick))
+    assert len(crowd) == 0
+    stranger = Guest(crowd)
+    clock.now += 0.25 * MARGIN - 0.01
     assert not crowd.make_room()
-    old = Guest(crowd)
-    clock.now += PATIENCE / 2
-    young = Guest(crowd)
-    assert not crowd.make_room()
-    clock.now += PATIENCE / 2
+    clock.now += 0.02
     assert crowd.make_room()
-    assert (old.expelled, young.expelled) == (True, False)
+    assert stranger.expelled
+
+
+def test_but_not_for_ever() -> None:
+    clock = Clock()
+    crowd = Crowd(10, clock)
+    slow, stranger = Guest(crowd), Guest(crowd)
+    clock.now += PATIENCE - 0.01
+    crowd.admit(slow)
     assert not crowd.make_room()
+    clock.now += 0.02
+    assert crowd.make_room()
+    assert stranger.expelled
+
+
+@pytest.mark.parametrize("then", [0.1, 10 * SPAN])
+def test_how_long_it_took_is_forgotten(then: float) -> None:
+    """After two spans at the latest; what the next one took counts instead."""
+    clock = Clock()
+    crowd = Crowd(4 * RATE, clock)
+    slow = Guest(crowd)
+    clock.now += 1.0
+    crowd.admit(slow)
+    clock.now += SPAN
+    for _ in range(2):
+        quick = Guest(crowd)
+        clock.now += 0.001
+        crowd.admit(quick)
+        clock.now += SPAN
+    Guest(crowd)
+    clock.now += 0.001 * MARGIN + 0.0001
+    assert crowd.make_room()
+    clock.now += then
+    Guest(crowd)
+    clock.now += 0.001 * MARGIN + 0.0001
+    assert crowd.make_room() == (then == 0.1)
 
 
 def test_octets_kept_for_all_of_them_are_bounded() -> None:

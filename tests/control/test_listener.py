@@ -276,6 +276,37 @@ def test_the_oldest_half_open_connection_makes_room(plane: Plane) -> None:
     assert sock.events().count(Event.HANDSHAKE_FAILED_NO_DETAIL) == 1
 
 
+def test_nobody_is_thrown_out_before_he_had_his_time(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a server is back, all its clients come at once, and have little time for each of them.
+    Who waits to be accepted loses nothing."""
+    monkeypatch.setattr(crowd_module, "PATIENCE", 60.0)
+    monkeypatch.setattr(crowd_module, "RATE", 0.01)
+    sock = plane.socket(PULL, half_open_max=2)
+    endpoint = bind(plane, sock)
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(dial(endpoint)) for _ in range(9)]
+        for _ in range(3):
+            sock.wait_for(Event.ACCEPTED)
+        for peer in peers:
+            peer.handshake(b"PUSH")
+            sock.next_attached()
+    assert Event.HANDSHAKE_FAILED_NO_DETAIL not in sock.events()
+
+
+def test_who_had_his_time_goes_though_nobody_else_comes(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd_module, "RATE", 20)
+    sock = plane.socket(PULL, half_open_max=1)
+    endpoint = bind(plane, sock)
+    with dial(endpoint) as first, dial(endpoint) as second:
+        first.expect_closed()
+        second.handshake(b"PUSH")
+        sock.next_attached()
+
+
 def test_connections_that_are_not_served_make_room_too(plane: Plane) -> None:
     sock = plane.socket(SocketType.PAIR, half_open_max=2)
     sock.attach_status = errno.EAGAIN

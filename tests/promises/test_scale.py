@@ -5,6 +5,7 @@ The bars for time are the benchmark's; here they are wider, for the machine may 
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +38,20 @@ def many_descriptors() -> Iterator[None]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["ROUTER", "PUB"])
 def test_ten_thousand_clients_of_a_server_that_is_killed(many_descriptors: None, kind: str) -> None:
-    figures = measure(parse(["--connections", str(CONNECTIONS)]), kind)
+    check_storm(kind)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_clients_that_are_slower_than_the_server(many_descriptors: None) -> None:
+    """It accepts more of them than they have time for, and must not throw them out for that."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two processors, and a way to choose one")
+    check_storm("PUB", "--apart")
+
+
+def check_storm(kind: str, *arguments: str) -> None:
+    figures = measure(parse(["--connections", str(CONNECTIONS), *arguments]), kind)
     assert figures.served == CONNECTIONS, figures
     assert figures.served_again == CONNECTIONS, figures
     assert figures.failed == 0, figures

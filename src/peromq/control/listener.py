@@ -19,6 +19,7 @@ from .stream_peer import StreamPeer
 
 _BATCH = 32  # connections accepted before others get their turn
 _REST = 0.1  # seconds without accepting when that would fail again
+_PACE = 0.01  # seconds without, when strangers need their time
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _DEAF = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSOCK})  # shut down: there is none to take
 
@@ -54,7 +55,7 @@ class Accepted(StreamPeer):
     def established(self) -> None:
         """No stranger any more, unless it is connected and not served (a PAIR's second peer)."""
         if self.attached:
-            self._listener.crowd.leave(self)
+            self._listener.crowd.admit(self)
 
     def keeps(self, octets: int) -> None:
         """Strangers together may make us keep only so much."""
@@ -103,8 +104,7 @@ class Listener:
         return f"<Listener {self.endpoint}>"
 
     def start(self) -> None:
-        """Control thread: begin, or go on."""
-        self._rest = None
+        """Control thread: begin."""
         if not self._closed:
             loop = self.record.hub.loop
             self._watch = loop.watch(self._listening.sock.fileno(), READ, self._accept_some, self)
@@ -143,10 +143,13 @@ class Listener:
 
     def fail(self) -> None:
         """Something other than accept() raised. Do not spin on it."""
-        self._take_a_rest()
+        self._take_a_rest(_REST)
 
     def _accept_some(self) -> None:
         for _ in range(_BATCH):
+            if self.crowd.too_many and not self.crowd.make_room():
+                self._take_a_rest(_PACE)
+                return
             try:
                 connection = unpatched.accept(self._listening.sock, self._kind)
             except BlockingIOError:
@@ -155,7 +158,7 @@ class Listener:
                 self._accept_failed(failure)
                 exhausted = failure.errno in _EXHAUSTED
                 if failure.errno in _DEAF or (exhausted and not self.crowd.make_room()):
-                    self._take_a_rest()
+                    self._take_a_rest(_REST)
                     return
                 continue  # there is room now, or this one connection was gone before we came
             self._welcome(connection)
@@ -187,11 +190,16 @@ class Listener:
         path = "" if self.web is None else self.web.path
         return self.transport.endpoint_of(connection) + path
 
-    def _take_a_rest(self) -> None:
-        """accept() would fail again at once, and the selector would send us there."""
+    def _take_a_rest(self, seconds: float) -> None:
+        """There is nothing to accept, or nobody may; the selector would send us there at once."""
         self._pause()
         if self._rest is None and not self._closed:
-            self._rest = self.record.hub.loop.later(_REST, self.start, self)
+            self._rest = self.record.hub.loop.later(seconds, self._go_on, self)
+
+    def _go_on(self) -> None:
+        self._rest = None
+        self.start()
+        self._accept_some()  # or see whether the oldest had his time, if nobody else comes
 
     def _pause(self) -> None:
         if self._watch is not None:
