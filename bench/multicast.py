@@ -12,7 +12,6 @@ import ctypes
 import json
 import statistics
 import struct
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -156,12 +155,7 @@ def measure(kind: str, chosen: argparse.Namespace, latency: bool, loss: int) -> 
         words += ["--latency", "--messages", "2000", "--size", "64"]
     with Network() as network:
         if loss:
-            rule = (
-                "table inet t { chain c { type filter hook input priority 0; udp dport 7500 "
-                f"numgen random mod 100 < {loss} drop; }}; }}"
-            )
-            inside = ["ip", "netns", "exec", network.name("b")]
-            subprocess.run([*inside, "nft", "-f", "-"], input=rule, text=True, check=True)
+            network.forbid("b", "input", f"udp dport 7500 numgen random mod 100 < {loss}")
         script = str(Path(__file__))
         sub = network.start("b", script, "--worker", kind, "sub", *words)
         assert sub.stdout is not None

@@ -98,6 +98,20 @@ class Network:
             show = ("-n", self.name(host), "-br", "link", "show", "net0", "up")
             wait_until(functools.partial(_is_up, show))
 
+    def forbid(self, host: str, hook: str, what: str) -> None:
+        """Have the host's firewall drop such packets, `input` or `output`, until `allow`."""
+        if shutil.which("nft") is None:
+            pytest.skip("a firewall needs the nft command")
+        rule = f"table inet t {{ chain c {{ type filter hook {hook} priority 0; {what} drop; }}; }}"
+        subprocess.run([*self._nft(host), "-f", "-"], input=rule, text=True, check=True)
+
+    def allow(self, host: str) -> None:
+        """Everything, again."""
+        subprocess.run([*self._nft(host), "flush", "ruleset"], check=True)
+
+    def _nft(self, host: str) -> tuple[str, ...]:
+        return "ip", "netns", "exec", self.name(host), "nft"
+
     def start(self, host: str, script: str, *arguments: str) -> subprocess.Popen[str]:
         """A Python script in a host; it is killed at the end if it still runs."""
         process = subprocess.Popen(
